@@ -1,0 +1,84 @@
+"""Which files a workload's roots hold, in which order, and the hash of their contents.
+
+Both sides need it: the producer for the job ids, the worker to read the same files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+KINDS = {".csv": "csv", ".json": "json", ".md": "md"}
+
+
+@dataclass(frozen=True)
+class CorpusFile:
+    """One file: its kind, its path, and the name it is shown by (root's name / path below the root)."""
+
+    kind: str
+    path: Path
+    shown: str
+
+
+def resolve_roots(paths: tuple[str, ...], base_dir: Path) -> list[Path]:
+    """Return the roots in the order given; relative ones below ``base_dir``."""
+    return [Path(os.path.normpath(base_dir / Path(path).expanduser())) for path in paths]
+
+
+def discover(roots: list[Path]) -> list[CorpusFile]:
+    """Walk the roots for csv, json and md files.
+
+    Roots keep their order; within a root files are sorted case-insensitively by path. Links are
+    not followed, neither to folders nor to files. A file below two roots counts once.
+
+    Raises:
+        FileNotFoundError: a root does not exist.
+        OSError: a folder can't be listed.
+    """
+    found: list[CorpusFile] = []
+    seen: set[Path] = set()
+    for root in roots:
+        for path in sorted(_files(root), key=lambda p: p.as_posix().lower()):
+            kind = KINDS.get(path.suffix.lower())
+            if kind is None or path in seen:
+                continue
+            seen.add(path)
+            found.append(CorpusFile(kind, path, _shown(root, path)))
+    return found
+
+
+def digest(files: list[CorpusFile]) -> str:
+    """Return the content hash (16 hex digits) over shown names and contents; no times, no absolute paths."""
+    whole = hashlib.sha256()
+    for file in files:
+        content = hashlib.sha256(file.path.read_bytes()).hexdigest()
+        whole.update(f"{file.shown}\0{content}\n".encode("utf-8", "surrogateescape"))
+    return whole.hexdigest()[:16]
+
+
+def _files(root: Path) -> list[Path]:
+    if root.is_symlink() or not root.exists():
+        if not root.exists():
+            raise FileNotFoundError(f"{root}: no such file or folder")
+        root = root.resolve()
+    if root.is_file():
+        return [root]
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    return [
+        path
+        for folder, _, names in os.walk(root, onerror=fail)
+        for name in names
+        if not (path := Path(folder, name)).is_symlink() and path.is_file()
+    ]
+
+
+def _shown(root: Path, path: Path) -> str:
+    if root == path:
+        return root.name
+    resolved = root.resolve() if root.is_symlink() else root
+    return (Path(root.name) / path.relative_to(resolved)).as_posix()

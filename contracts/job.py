@@ -1,0 +1,59 @@
+"""One job: one run of one configuration, and everything a worker needs to perform it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from contracts.base import SCHEMA_VERSION, Strict, content_hash
+from contracts.configuration import Configuration
+from contracts.sweep import AgentWorkload, Name, ServerSpec
+
+PROMPTS_VERSION = "1"
+"""Version of the agent's prompt files (``worker/workloads/agent/prompts/``): part of what is measured."""
+
+
+class JobSpec(Strict):
+    """Frozen; ``job_id`` hashes what is measured, not when, where or under which sweep's name."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    kind: Literal["agent"] = "agent"
+    sweep: Name
+    execution: str
+    configuration: Configuration
+    run: int
+    """1-based."""
+    block: int
+    """1-based: the randomised block that the job belongs to."""
+    workload: AgentWorkload
+    corpus_digest: str
+    """Content hash of the files below the workload's paths (:mod:`contracts.corpus`)."""
+    base_dir: str
+    """Folder that relative paths are relative to, on the producer's machine."""
+    server: ServerSpec
+    warmup: int
+    deadline_s: float
+    pool: Name
+
+    @property
+    def job_id(self) -> str:
+        """Content hash, 16 hex digits; the same for the same sweep file and corpus on any machine."""
+        return content_hash(
+            {
+                "schema_version": self.schema_version,
+                "kind": self.kind,
+                "configuration": self.configuration.id,
+                "run": self.run,
+                "workload": self.workload.model_dump(mode="json"),
+                "corpus": self.corpus_digest,
+                "prompts": PROMPTS_VERSION,
+                "server": self.server.model_dump(mode="json"),
+                "warmup": self.warmup,
+                "deadline_s": self.deadline_s,
+                "pool": self.pool,
+            }
+        )
+
+    @property
+    def title(self) -> str:
+        """Name for people, as Flower and the logs show it: sweep / configuration / run."""
+        return f"{self.sweep} / {self.configuration.name} / run {self.run}"

@@ -1,0 +1,128 @@
+"""What a job returns: its stages, and who measured them on what."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from contracts.base import SCHEMA_VERSION, Strict
+from contracts.call import CallResult, Outcome
+from contracts.configuration import Configuration
+
+Phase = Literal["warmup", "measured"]
+
+
+class StageResult(Strict):
+    """One timed part of a run. An LLM stage holds one call, ``ingest`` none."""
+
+    stage: str
+    """``warmup``, ``ingest``, ``analysis``, ``report``."""
+    agent: str = "chimera"
+    phase: Phase = "measured"
+    outcome: Outcome
+    reason: str | None = None
+    started_at: datetime
+    started_ns: int
+    ended_ns: int
+    call: CallResult | None = None
+
+
+class GpuIdentity(Strict):
+    """One GPU by NVML; a field that NVML did not give is ``None``."""
+
+    index: int
+    name: str | None = None
+    uuid: str | None = None
+    driver: str | None = None
+    memory_total_bytes: int | None = None
+
+
+class HostIdentity(Strict):
+    """The machine and process that measured."""
+
+    host: str
+    pid: int
+    os: str
+    machine: str
+    cpu: str | None = None
+    cpu_count: int | None = None
+    memory_total_bytes: int | None = None
+    python: str
+    chimera: str
+    gpus: tuple[GpuIdentity, ...] | None = None
+    """``None``: no NVML here; empty: NVML is here and sees no GPU."""
+
+
+class ServerIdentity(Strict):
+    """The model server and the model, as the server itself tells."""
+
+    kind: str
+    url: str
+    """Without user and password."""
+    version: str | None = None
+    model: str | None = None
+    digest: str | None = None
+    quantisation: str | None = None
+    context: int | None = None
+    """Context length that the server runs the model with, tokens."""
+    parameter_size: str | None = None
+
+
+class IngestResult(Strict):
+    """What ingest read: counts, the data summary in the seeds' form, and what it left out."""
+
+    files_total: int
+    counts: dict[str, int]
+    """Files by kind: ``csv``, ``json``, ``md``."""
+    data_summary: str
+    unparsed: dict[str, str] = {}
+    """Path → why it could not be parsed (the file still counts)."""
+
+
+class AgentResult(Strict):
+    """What the agent made of the files."""
+
+    ingest: IngestResult | None = None
+    findings: tuple[str, ...] = ()
+    recommendations: tuple[str, ...] = ()
+    report_text: str = ""
+
+
+class JobOutcome(Strict):
+    """What became of a job: always an object, never an exception."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    job_id: str
+    execution: str
+    sweep: str
+    configuration: Configuration
+    run: int
+    block: int
+    slot: str
+    pool: str
+    attempt: int
+    """1 for the first delivery of the job."""
+    started_at: datetime
+    ended_at: datetime
+    started_ns: int
+    ended_ns: int
+    boot_id: str | None = None
+    """Monotonic times can be compared only between outcomes of one boot."""
+    host: HostIdentity | None = None
+    server: ServerIdentity | None = None
+    problem: str | None = None
+    """Why the job could not be carried out as a whole; ``None`` where its stages tell all."""
+    stages: tuple[StageResult, ...] = ()
+    agent_result: AgentResult = AgentResult()
+    wall_s: float | None = None
+    """From the start of ingest to the end of the last stage, seconds."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether any measured stage is not valid (or none was reached)."""
+        measured = [s for s in self.stages if s.phase == "measured"]
+        return self.problem is not None or not measured or not all(s.outcome.valid for s in measured)
+
+    def receipt(self) -> dict[str, Any]:
+        """Return what the Celery task returns: tiny, msgpack-able."""
+        return {"job_id": self.job_id, "failed": self.failed}

@@ -1,0 +1,150 @@
+"""``stages.jsonl``: one flat line per stage, and the CSV of the same columns.
+
+This is the file that ``chimera report`` reads. ``COLUMNS_REQUIRED`` must be there; every other
+column may be missing or empty, and then is ``None``: not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
+
+from contracts.base import SCHEMA_VERSION, Strict
+from contracts.call import CallTiming, Outcome
+from contracts.formulas import duration_ms, gaps_ms, itl_mean_ms, ms, throughput_tok_s, ttft_ms
+from contracts.outcome import JobOutcome, Phase, StageResult
+
+COLUMNS_REQUIRED = ("config", "agent", "run", "stage")
+
+
+class StageRecord(Strict):
+    """One stage of one run. Times in ms of the client's clock unless a field says otherwise."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    config: str
+    agent: str
+    run: int
+    stage: str
+    phase: Phase = "measured"
+    outcome: Outcome | None = None
+    """``None`` in foreign data: then it is inferred by the rule that the report states."""
+    reason: str | None = None
+    ttft_ms: float | None = None
+    throughput_tok_s: float | None = None
+    throughput_source: Literal["server", "client"] | None = None
+    tokens: int | None = None
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    total_duration_ms: float | None = None
+    prompt_eval_ms: float | None = None
+    """The server's, as are eval_ms and load_ms."""
+    eval_ms: float | None = None
+    load_ms: float | None = None
+    itl_mean_ms: float | None = None
+    gaps_ms: tuple[float, ...] | None = None
+    """Times between successive text frames; tokens per frame are the server's choice."""
+    response_chars: int | None = None
+    finish_reason: str | None = None
+    structured: bool | None = None
+    exec_s: float | None = None
+    """The agent's own duration of the run, s."""
+    wall_s: float | None = None
+    """Wall time of the run (all agents), s."""
+    model: str | None = None
+    parameters: dict[str, int | float] | None = None
+    sweep: str | None = None
+    execution: str | None = None
+    config_id: str | None = None
+    job_id: str | None = None
+    block: int | None = None
+    attempt: int | None = None
+    slot: str | None = None
+    pool: str | None = None
+    host: str | None = None
+    boot_id: str | None = None
+    """started_ns and ended_ns can be compared only within one boot of one host."""
+    started_at: datetime | None = None
+    """UTC."""
+    started_ns: int | None = None
+    ended_ns: int | None = None
+    timing: CallTiming | None = None
+    text: str | None = None
+    """The model's answer."""
+    files_total: int | None = None
+    data_summary: str | None = None
+    findings: tuple[str, ...] | None = None
+    recommendations: tuple[str, ...] | None = None
+
+
+INGEST_STAGE = "ingest"
+
+
+def records_of(outcome: JobOutcome) -> Iterator[StageRecord]:
+    """Yield the lines of one job, in the order of its stages.
+
+    Ingest's line carries the data summary; the analysis' line carries findings and recommendations.
+    """
+    for stage in outcome.stages:
+        yield _record(outcome, stage)
+
+
+def _record(outcome: JobOutcome, stage: StageResult) -> StageRecord:
+    fields: dict[str, object] = {
+        "config": outcome.configuration.name,
+        "agent": stage.agent,
+        "run": outcome.run,
+        "stage": stage.stage,
+        "phase": stage.phase,
+        "outcome": stage.outcome,
+        "reason": stage.reason,
+        "exec_s": outcome.wall_s,
+        "wall_s": outcome.wall_s,
+        "model": outcome.configuration.model,
+        "parameters": outcome.configuration.parameters.given(),
+        "sweep": outcome.sweep,
+        "execution": outcome.execution,
+        "config_id": outcome.configuration.id,
+        "job_id": outcome.job_id,
+        "block": outcome.block,
+        "attempt": outcome.attempt,
+        "slot": outcome.slot,
+        "pool": outcome.pool,
+        "host": outcome.host.host if outcome.host else None,
+        "boot_id": outcome.boot_id,
+        "started_at": stage.started_at,
+        "started_ns": stage.started_ns,
+        "ended_ns": stage.ended_ns,
+        "total_duration_ms": (stage.ended_ns - stage.started_ns) / 1e6,
+    }
+    ingest = outcome.agent_result.ingest
+    if stage.stage == INGEST_STAGE and ingest is not None:
+        fields |= {"files_total": ingest.files_total, "data_summary": ingest.data_summary}
+    if stage.stage == "analysis":
+        fields |= {
+            "findings": outcome.agent_result.findings,
+            "recommendations": outcome.agent_result.recommendations,
+        }
+    if stage.call is not None:
+        timing, counters = stage.call.timing, stage.call.counters
+        rate, source = throughput_tok_s(timing, counters)
+        fields |= {
+            "ttft_ms": ttft_ms(timing),
+            "throughput_tok_s": rate,
+            "throughput_source": source,
+            "tokens": counters.tokens,
+            "prompt_tokens": counters.prompt_tokens,
+            "cached_tokens": counters.cached_tokens,
+            "total_duration_ms": duration_ms(timing),
+            "prompt_eval_ms": ms(counters.prompt_eval_ns),
+            "eval_ms": ms(counters.eval_ns),
+            "load_ms": ms(counters.load_ns),
+            "itl_mean_ms": itl_mean_ms(timing, counters.tokens),
+            "gaps_ms": gaps_ms(timing),
+            "response_chars": len(stage.call.text),
+            "finish_reason": stage.call.finish_reason,
+            "structured": stage.call.structured,
+            "timing": timing,
+            "text": stage.call.text,
+        }
+    return StageRecord.model_validate(fields)
