@@ -67,6 +67,9 @@ class ServerCounters(Strict):
     """Tokens generated (Ollama: ``eval_count``; OpenAI: ``usage.completion_tokens``)."""
     prompt_eval_ns: Nanoseconds | None = None
     eval_ns: Nanoseconds | None = None
+    eval_tokens: Count | None = None
+    """How many of ``tokens`` the time ``eval_ns`` covers: all (Ollama), or all but the first (llama.cpp,
+    whose clock starts at the first token)."""
     load_ns: Nanoseconds | None = None
     total_ns: Nanoseconds | None = None
 

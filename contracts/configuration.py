@@ -8,22 +8,31 @@ from pydantic import Field
 
 from contracts.base import Strict, content_hash
 
+NumGpu = Annotated[int, Field(ge=0, strict=True)]
+"""Layers to offload: a count of layers, clamped by the server to the model's own."""
+NumCtx = Annotated[int, Field(ge=1, strict=True)]
+"""Context length, tokens."""
+Temperature = Annotated[float, Field(ge=0, strict=True)]
+TopP = Annotated[float, Field(gt=0, le=1, strict=True)]
+TopK = Annotated[int, Field(ge=0, strict=True)]
+RepeatPenalty = Annotated[float, Field(gt=0, strict=True)]
+NumPredict = Annotated[int, Field(ge=1, strict=True)]
+"""Length limit of one answer, tokens."""
+SamplerSeed = Annotated[int, Field(ge=0, strict=True)]
+"""Seed of the server's sampler."""
+
 
 class Parameters(Strict):
     """Request parameters by Ollama's names; ``None`` is "not sent": the server's default holds."""
 
-    num_gpu: Annotated[int, Field(ge=0, strict=True)] | None = None
-    """Layers to offload (a count of layers, clamped by the server to the model's own)."""
-    num_ctx: Annotated[int, Field(ge=1, strict=True)] | None = None
-    """Context length, tokens."""
-    temperature: Annotated[float, Field(ge=0)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=0, strict=True)] | None = None
-    repeat_penalty: Annotated[float, Field(gt=0)] | None = None
-    num_predict: Annotated[int, Field(ge=1, strict=True)] | None = None
-    """Length limit of one answer, tokens."""
-    seed: Annotated[int, Field(ge=0, strict=True)] | None = None
-    """Seed of the server's sampler."""
+    num_gpu: NumGpu | None = None
+    num_ctx: NumCtx | None = None
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    top_k: TopK | None = None
+    repeat_penalty: RepeatPenalty | None = None
+    num_predict: NumPredict | None = None
+    seed: SamplerSeed | None = None
 
     def given(self) -> dict[str, int | float]:
         """Return the parameters that are sent, by name."""

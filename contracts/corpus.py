@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def discover(roots: list[Path]) -> list[CorpusFile]:
     found: list[CorpusFile] = []
     seen: set[Path] = set()
     for root in roots:
-        for path in sorted(_files(root), key=lambda p: p.as_posix().lower()):
+        # The path itself breaks ties: os.walk lists "A.md" and "a.md" in the file system's order.
+        for path in sorted(_files(root), key=lambda p: (p.as_posix().lower(), p.as_posix())):
             kind = KINDS.get(path.suffix.lower())
             if kind is None or path in seen:
                 continue
@@ -50,35 +52,44 @@ def discover(roots: list[Path]) -> list[CorpusFile]:
 
 
 def digest(files: list[CorpusFile]) -> str:
-    """Return the content hash (16 hex digits) over shown names and contents; no times, no absolute paths."""
+    """Return the content hash (16 hex digits) over shown names and contents; no times, no absolute paths.
+
+    Raises:
+        OSError: a file can't be read.
+    """
+    return digest_of_hashes((file.shown, _sha256(file.path)) for file in files)
+
+
+def digest_of_hashes(hashes: Iterable[tuple[str, str]]) -> str:
+    """Return :func:`digest` from each file's shown name and the SHA-256 (hex) of its contents, in order."""
     whole = hashlib.sha256()
-    for file in files:
-        content = hashlib.sha256(file.path.read_bytes()).hexdigest()
-        whole.update(f"{file.shown}\0{content}\n".encode("utf-8", "surrogateescape"))
+    for shown, content in hashes:
+        whole.update(f"{shown}\0{content}\n".encode("utf-8", "surrogateescape"))
     return whole.hexdigest()[:16]
 
 
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _files(root: Path) -> list[Path]:
-    if root.is_symlink() or not root.exists():
-        if not root.exists():
-            raise FileNotFoundError(f"{root}: no such file or folder")
-        root = root.resolve()
-    if root.is_file():
-        return [root]
+    real = root.resolve()
+    if not real.exists():
+        raise FileNotFoundError(f"{root}: no such file or folder")
+    if real.is_file():
+        return [real]
 
     def fail(error: OSError) -> None:
         raise error
 
     return [
         path
-        for folder, _, names in os.walk(root, onerror=fail)
+        for folder, _, names in os.walk(real, onerror=fail)
         for name in names
         if not (path := Path(folder, name)).is_symlink() and path.is_file()
     ]
 
 
 def _shown(root: Path, path: Path) -> str:
-    if root == path:
-        return root.name
-    resolved = root.resolve() if root.is_symlink() else root
-    return (Path(root.name) / path.relative_to(resolved)).as_posix()
+    return (Path(root.name) / path.relative_to(root.resolve())).as_posix()

@@ -5,6 +5,8 @@ All return ``None`` where an input is missing, or where the quotient would have 
 
 from __future__ import annotations
 
+import itertools
+
 from contracts.call import CallTiming, ServerCounters
 
 NS_PER_MS = 1e6
@@ -27,10 +29,14 @@ def duration_ms(timing: CallTiming) -> float:
 
 
 def server_throughput_tok_s(counters: ServerCounters) -> float | None:
-    """tokens / eval duration, both as the server reports them (Ollama: eval_count / eval_duration)."""
-    if counters.tokens is None or not counters.eval_ns:
+    """tokens / eval duration, both as the server reports them.
+
+    Ollama: eval_count / eval_duration. llama.cpp: (predicted_n − 1) / predicted_ms, its own
+    ``predicted_per_second``; dividing all tokens by that time would be n / (n − 1) too much.
+    """
+    if counters.eval_tokens is None or not counters.eval_ns:
         return None
-    return counters.tokens / (counters.eval_ns / NS_PER_S)
+    return counters.eval_tokens / (counters.eval_ns / NS_PER_S)
 
 
 def client_throughput_tok_s(timing: CallTiming, tokens: int | None) -> float | None:
@@ -56,7 +62,7 @@ def throughput_tok_s(timing: CallTiming, counters: ServerCounters) -> tuple[floa
 def gaps_ms(timing: CallTiming) -> tuple[float, ...]:
     """Times between successive frames that carried text, ms; the ITL where a frame is one token."""
     times = timing.text_ns
-    return tuple((b - a) / NS_PER_MS for a, b in zip(times, times[1:], strict=False))
+    return tuple((b - a) / NS_PER_MS for a, b in itertools.pairwise(times))
 
 
 def itl_mean_ms(timing: CallTiming, tokens: int | None) -> float | None:

@@ -36,17 +36,20 @@ class JobSpec(Strict):
 
     @property
     def job_id(self) -> str:
-        """Content hash, 16 hex digits; the same for the same sweep file and corpus on any machine."""
+        """Content hash, 16 hex digits; the same for the same sweep file and corpus on any machine.
+
+        Defaults are left out, so that a field that a later version adds changes no id.
+        """
         return content_hash(
             {
                 "schema_version": self.schema_version,
                 "kind": self.kind,
                 "configuration": self.configuration.id,
                 "run": self.run,
-                "workload": self.workload.model_dump(mode="json"),
+                "workload": self.workload.model_dump(mode="json", exclude_defaults=True),
                 "corpus": self.corpus_digest,
                 "prompts": PROMPTS_VERSION,
-                "server": self.server.model_dump(mode="json"),
+                "server": self.server.model_dump(mode="json", exclude_defaults=True),
                 "warmup": self.warmup,
                 "deadline_s": self.deadline_s,
                 "pool": self.pool,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic import Field
+
 from contracts.base import SCHEMA_VERSION, Strict
 from contracts.call import CallResult, Outcome
 from contracts.configuration import Configuration
@@ -75,7 +77,7 @@ class IngestResult(Strict):
     counts: dict[str, int]
     """Files by kind: ``csv``, ``json``, ``md``."""
     data_summary: str
-    unparsed: dict[str, str] = {}
+    unparsed: dict[str, str] = Field(default_factory=dict)
     """Path → why it could not be parsed (the file still counts)."""
 
 

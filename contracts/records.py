@@ -40,6 +40,8 @@ class StageRecord(Strict):
     prompt_eval_ms: float | None = None
     """The server's, as are eval_ms and load_ms."""
     eval_ms: float | None = None
+    eval_tokens: int | None = None
+    """Tokens that eval_ms covers; ``None`` in foreign data: then all of them."""
     load_ms: float | None = None
     itl_mean_ms: float | None = None
     gaps_ms: tuple[float, ...] | None = None
@@ -138,6 +140,7 @@ def _record(outcome: JobOutcome, stage: StageResult) -> StageRecord:
             "total_duration_ms": duration_ms(timing),
             "prompt_eval_ms": ms(counters.prompt_eval_ns),
             "eval_ms": ms(counters.eval_ns),
+            "eval_tokens": counters.eval_tokens,
             "load_ms": ms(counters.load_ns),
             "itl_mean_ms": itl_mean_ms(timing, counters.tokens),
             "gaps_ms": gaps_ms(timing),

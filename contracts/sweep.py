@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_serializer, model_validator
 
 from contracts.base import SCHEMA_VERSION, Strict
-from contracts.configuration import AXIS_NAMES, Parameters
+from contracts.configuration import (
+    NumCtx,
+    NumGpu,
+    NumPredict,
+    Parameters,
+    RepeatPenalty,
+    SamplerSeed,
+    Temperature,
+    TopK,
+    TopP,
+)
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-AxisValue = int | float | str | None
 ServerKind = Literal["ollama", "openai"]
+
+SET_AT_START: dict[ServerKind, frozenset[str]] = {
+    "ollama": frozenset(),
+    "openai": frozenset({"num_gpu", "num_ctx"}),
+}
+"""Parameters that a server of the kind takes when it is started, and so not with a request."""
 
 
 class AgentWorkload(Strict):
@@ -44,6 +59,70 @@ class OrderSpec(Strict):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
+def _default_is_none(value: Any) -> Any:
+    """``default`` in a sweep file is ``None`` here: the parameter is not sent."""
+    if isinstance(value, list | tuple):
+        return [_default_is_none(item) for item in value]
+    return None if value == "default" else value
+
+
+class Axes(Strict):
+    """The swept parameters, each with its values; ``default`` among them leaves the server's own."""
+
+    model: tuple[NonEmpty, ...] | None = Field(None, min_length=1)
+    num_gpu: tuple[NumGpu | None, ...] | None = Field(None, min_length=1)
+    num_ctx: tuple[NumCtx | None, ...] | None = Field(None, min_length=1)
+    temperature: tuple[Temperature | None, ...] | None = Field(None, min_length=1)
+    top_p: tuple[TopP | None, ...] | None = Field(None, min_length=1)
+    top_k: tuple[TopK | None, ...] | None = Field(None, min_length=1)
+    repeat_penalty: tuple[RepeatPenalty | None, ...] | None = Field(None, min_length=1)
+    num_predict: tuple[NumPredict | None, ...] | None = Field(None, min_length=1)
+    seed: tuple[SamplerSeed | None, ...] | None = Field(None, min_length=1)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _list(cls, value: Any) -> Any:
+        if value is None or not isinstance(value, list | tuple):
+            raise ValueError(f"must be a list, such as [{'' if value is None else value}]")
+        return _default_is_none(value)
+
+    @field_validator("*")
+    @classmethod
+    def _distinct(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError("holds the same value twice")
+        return value
+
+    def given(self) -> dict[str, tuple[Any, ...]]:
+        """Return the axes that are swept, by name."""
+        return {name: values for name, values in self if values is not None}
+
+    @model_serializer
+    def _written(self) -> dict[str, tuple[Any, ...]]:
+        """An axis that is not swept is not written: ``None`` would not read back."""
+        return self.given()
+
+
+class Point(Parameters):
+    """Values for some axes, as ``include`` and ``exclude`` list them."""
+
+    model: NonEmpty | None = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _default(cls, value: Any) -> Any:
+        return _default_is_none(value)
+
+    def named(self) -> dict[str, Any]:
+        """Return the axes that the point names, ``default`` as ``None``."""
+        return {name: value for name, value in self if name in self.model_fields_set}
+
+    @model_serializer
+    def _written(self) -> dict[str, Any]:
+        """Only what is named is written, so that it reads back as the same point."""
+        return self.named()
+
+
 class SweepSpec(Strict):
     """One experiment, as written in one YAML file."""
 
@@ -53,16 +132,16 @@ class SweepSpec(Strict):
     server: ServerSpec
     model: NonEmpty | None = None
     """The model of every configuration, unless ``model`` is an axis."""
-    axes: dict[str, Annotated[tuple[AxisValue, ...], Field(min_length=1)]] = {}
-    include: tuple[dict[str, AxisValue], ...] = ()
+    axes: Axes = Axes()
+    include: tuple[Point, ...] = ()
     """Configurations added to the product of the axes; an axis not named is the server's default."""
-    exclude: tuple[dict[str, AxisValue], ...] = ()
+    exclude: tuple[Point, ...] = ()
     """Partial points: every configuration that agrees with one of them is left out."""
-    runs: Annotated[int, Field(ge=1, le=10_000)] = 3
-    warmup: Annotated[int, Field(ge=0, le=100)] = 1
+    runs: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 3
+    warmup: Annotated[int, Field(ge=0, le=100, strict=True)] = 1
     """Warm-up calls before each run: measured, stored, kept apart."""
     order: OrderSpec = OrderSpec()
-    deadline: Annotated[float, Field(gt=0, le=86_400)] = 600.0
+    deadline: Annotated[float, Field(gt=0, le=86_400, strict=True)] = 600.0
     """Seconds that one job may take, warm-up included; then its running call is a ``timeout``."""
     pool: Name = "default"
 
@@ -71,50 +150,19 @@ class SweepSpec(Strict):
     def _server_shorthand(cls, value: Any) -> Any:
         return {"kind": value} if isinstance(value, str) else value
 
-    @field_validator("axes", mode="before")
-    @classmethod
-    def _axes(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        return {axis: _values(axis, values) for axis, values in value.items()}
-
-    @field_validator("include", "exclude", mode="before")
-    @classmethod
-    def _points(cls, value: Any) -> Any:
-        if not isinstance(value, list | tuple) or not all(isinstance(p, dict) for p in value):
-            return value
-        return [{a: _checked(a, _default(v)) for a, v in point.items()} for point in value]
+    @model_validator(mode="after")
+    def _can_be_requested(self) -> SweepSpec:
+        named = set(self.axes.given()) | {n for p in self.include for n in p.named()}
+        refused = sorted(named & SET_AT_START[self.server.kind])
+        if refused:
+            raise ValueError(
+                f"{' and '.join(refused)} can't be set by a request to a server of kind "
+                f"{self.server.kind!r}: it takes them when it is started"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_model(self) -> SweepSpec:
-        if (self.model is None) == ("model" not in self.axes):
+        if (self.model is None) == (self.axes.model is None):
             raise ValueError("give the model once: as 'model' or as the axis 'axes.model'")
         return self
-
-
-def _default(value: Any) -> Any:
-    return None if value == "default" else value
-
-
-def _values(axis: str, values: Any) -> Any:
-    if not isinstance(values, list | tuple):
-        if values is None or isinstance(values, dict):
-            return values
-        raise ValueError(f"axis {axis!r}: must be a list, such as [{values}]")
-    checked = tuple(_checked(axis, _default(value)) for value in values)
-    if len(set(checked)) != len(checked):
-        raise ValueError(f"axis {axis!r}: the same value stands twice in {list(values)}")
-    return checked
-
-
-def _checked(axis: str, value: Any) -> Any:
-    """Return ``value`` as the axis takes it; an unknown axis or a bad value is a ``ValueError``."""
-    if axis not in AXIS_NAMES:
-        raise ValueError(f"unknown axis {axis!r}; the axes are: {', '.join(AXIS_NAMES)}")
-    if axis == "model":
-        if not isinstance(value, str) or not value.strip():
-            raise ValueError(f"axis 'model': {value!r} is not a model's name")
-        return value
-    if isinstance(value, bool):
-        raise ValueError(f"axis {axis!r}: {value!r} is not a number")
-    return getattr(Parameters.model_validate({axis: value}), axis)

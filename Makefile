@@ -1,0 +1,31 @@
+# Each recipe is one command; CI calls the same ones.
+PYTHON ?= python3
+SLOTS ?= 1
+BIN = .venv/bin
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lock
+
+help:                 ## Show the recipes
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+demo:                 ## Run examples/quickstart.yaml on this machine, all parts real
+	@$(PYTHON) tools/bootstrap.py requirements/demo.lock
+	@$(BIN)/chimera run examples/quickstart.yaml --slots $(SLOTS)
+
+test: check           ## The whole suite
+	@echo "chimera: running the tests (real Redis, workers and model server; a few minutes)"
+	@$(BIN)/python -m pytest
+
+check:                ## Lint, types, import rules
+	@$(PYTHON) tools/bootstrap.py requirements/dev.lock
+	@echo "chimera: checking style, types and imports"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+lock:                 ## Write the lock files anew
+	@$(BIN)/python -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra local --quiet -o requirements/demo.lock requirements/build.in
+	@$(BIN)/python -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra local --extra dev --quiet -o requirements/dev.lock requirements/build.in

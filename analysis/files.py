@@ -1,0 +1,35 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write UTF-8 text: a reader sees the old file or the new one, also after a crash.
+
+    Raises:
+        OSError: the folder is missing or not writable, or the disk is full; no part is left.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Return JSON with readable non-ASCII text, and lone surrogates (models do send them) escaped."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

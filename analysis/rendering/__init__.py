@@ -1,0 +1,24 @@
+"""A sweep's summary as documents: one view model, rendered as Markdown and as HTML, and the JSON."""
+
+from __future__ import annotations
+
+from analysis.files import json_text
+from analysis.models import SweepSummary
+from analysis.rendering.html import render_document as _html
+from analysis.rendering.layout import report
+from analysis.rendering.markdown import render_document as _markdown
+
+
+def render_json(summary: SweepSummary) -> str:
+    """Return ``summary.json``: the keys of :mod:`analysis.models`, unrounded values."""
+    return json_text(summary.model_dump(mode="json"), indent=2) + "\n"
+
+
+def render_markdown(summary: SweepSummary) -> str:
+    """Return ``report.md`` (GitHub-flavoured Markdown)."""
+    return _markdown(report(summary))
+
+
+def render_html(summary: SweepSummary) -> str:
+    """Return ``report.html``: one file that loads nothing."""
+    return _html(report(summary))

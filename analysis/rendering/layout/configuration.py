@@ -1,0 +1,74 @@
+"""One configuration as measured by one agent, in the first seed's layout."""
+
+from __future__ import annotations
+
+from analysis.models import ConfigurationSummary, SweepSummary
+from analysis.rendering.document import Block, Bullet, Bullets, Lines, Paragraph, Section
+from analysis.rendering.layout.metrics import aggregate_section, calls_section, statistics_section
+from analysis.rendering.layout.words import NOT_RECORDED
+from analysis.rendering.layout.workflow import technical_report_section, workflow_section
+from analysis.rendering.numbers import utc
+from contracts.configuration import describe_parameters
+from contracts.outcome import HostIdentity
+
+
+def configuration_section(c: ConfigurationSummary, sweep: SweepSummary, anchor: str) -> Section:
+    """Return the section of one configuration; ``sweep`` tells the machines' identities."""
+    return Section(
+        f"Chimera Agent Report: {c.config} ({c.agent})",
+        (
+            _header(c, sweep),
+            Section("Configuration", (Paragraph(_parameters(c)),)),
+            aggregate_section(c),
+            Section("Excluded", (_excluded(c),)),
+            *_notes(c),
+            workflow_section(c),
+            technical_report_section(c),
+            calls_section(c),
+            statistics_section(c),
+        ),
+        anchor=anchor,
+    )
+
+
+def _header(c: ConfigurationSummary, sweep: SweepSummary) -> Lines:
+    hosts = [slot.host for slot in sweep.slots if slot.slot in c.slots and slot.host is not None]
+    runs = str(c.runs) if c.runs_planned is None else f"{c.runs} (of {c.runs_planned} planned)"
+    return Lines(
+        (
+            ("Model", c.model or NOT_RECORDED),
+            ("Runs", runs),
+            ("Timestamp", utc(c.ended_at)),
+            ("Language", _distinct([f"Python {host.python}" for host in hosts])),
+            ("System", _distinct([_system(host) for host in hosts])),
+        )
+    )
+
+
+def _distinct(texts: list[str]) -> str:
+    return ", ".join(dict.fromkeys(texts)) or NOT_RECORDED
+
+
+def _system(host: HostIdentity) -> str:
+    return f"{host.os} ({host.machine})"
+
+
+def _parameters(c: ConfigurationSummary) -> str:
+    if c.parameters is None:
+        return f"{c.config} (parameters not recorded)"
+    return describe_parameters(c.parameters)
+
+
+def _excluded(c: ConfigurationSummary) -> Block:
+    if not c.excluded:
+        return Paragraph("Nothing: every recorded call is valid.")
+    return Bullets(tuple(Bullet(entry.reason, f"Run {entry.run} / {entry.stage}") for entry in c.excluded))
+
+
+def _notes(c: ConfigurationSummary) -> tuple[Section, ...]:
+    if not c.notes:
+        return ()
+    items = tuple(
+        Bullet(note.text, "" if note.run is None else f"Run {note.run} / {note.stage}") for note in c.notes
+    )
+    return (Section("Notes", (Bullets(items, tone="warning"),)),)

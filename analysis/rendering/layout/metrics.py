@@ -1,0 +1,167 @@
+"""The measured part of a configuration's section: aggregates, calls, spread."""
+
+from __future__ import annotations
+
+from analysis.models import Aggregates, Call, ConfigurationSummary
+from analysis.rendering.document import Block, Bullet, Bullets, Paragraph, Row, Section, Table
+from analysis.rendering.layout.words import cold_text
+from analysis.rendering.numbers import count, mean_sd, percent, plural, value
+from analysis.statistics.estimate import Estimate
+from analysis.validity import is_no_measurement
+
+_METHOD = {
+    "tokens_over_eval_time": "each run: Σ tokens / Σ eval time",
+    "mean_of_call_rates": "each run: mean of its calls' rates",
+}
+
+
+def aggregate_section(c: ConfigurationSummary) -> Section:
+    """The seed's seven rows, twice; then cold and warm, calls and runs apart."""
+    recorded, valid = c.as_recorded, c.valid
+    rows = (
+        (
+            "Average Throughput",
+            _pooled(recorded.throughput_tok_s, "tok/s"),
+            _pooled(valid.throughput_tok_s, "tok/s"),
+        ),
+        ("Average TTFT", _pooled(recorded.ttft_ms, "ms"), _pooled(valid.ttft_ms, "ms")),
+        ("Total Tokens Generated", _tokens(recorded), _tokens(valid)),
+        ("Total LLM Call Duration", _sum(recorded, "duration_ms"), _sum(valid, "duration_ms")),
+        ("Prompt Eval Duration (sum)", _sum(recorded, "prompt_eval_ms"), _sum(valid, "prompt_eval_ms")),
+        ("Eval Duration (sum)", _sum(recorded, "eval_ms"), _sum(valid, "eval_ms")),
+        ("Load Duration (sum)", _sum(recorded, "load_ms"), _sum(valid, "load_ms")),
+    )
+    return Section(
+        "Aggregate Metrics",
+        (
+            Table(("Metric", "As recorded", "Valid only"), "lrr", tuple(map(Row, rows))),
+            Paragraph(
+                f"As recorded: {plural(recorded.calls, 'call')} pooled, failed ones included. "
+                f"Valid only: the {plural(valid.calls, 'call')} with a valid outcome, cold ones included."
+            ),
+            Section("Calls and Runs, Cold and Warm", (_apart(c), _cold(c))),
+        ),
+    )
+
+
+def calls_section(c: ConfigurationSummary) -> Section:
+    """The seed's table with outcome and cold; warm-up calls apart."""
+    blocks: list[Block] = [_call_table(c.calls)] if c.calls else [Paragraph("No call was recorded.")]
+    if any(is_no_measurement(call) and call.tokens == 0 for call in c.calls):
+        blocks.append(Paragraph("Zeros of an aborted call are the input's placeholders, not measurements."))
+    if c.warmup_calls:
+        blocks.append(Section("Warm-up Calls (in no aggregate)", (_call_table(c.warmup_calls),)))
+    return Section("LLM Call Metrics", tuple(blocks))
+
+
+def statistics_section(c: ConfigurationSummary) -> Section:
+    """The seed's three lines: as recorded, valid only, over runs."""
+    recorded, valid, runs = c.as_recorded, c.valid, c.over_runs
+    return Section(
+        "Statistical Summary",
+        (
+            Bullets(
+                (
+                    Bullet(
+                        _cvs(recorded.throughput_tok_s, valid.throughput_tok_s, runs.throughput_tok_s),
+                        "Throughput CV",
+                    ),
+                    Bullet(_cvs(recorded.ttft_ms, valid.ttft_ms, runs.ttft_ms), "TTFT CV"),
+                    Bullet(_runs(c), "Runs"),
+                )
+            ),
+        ),
+    )
+
+
+def _pooled(estimate: Estimate, unit: str) -> str:
+    return f"{mean_sd(estimate, unit)} (n = {estimate.n})"
+
+
+def _tokens(aggregates: Aggregates) -> str:
+    return count(aggregates.tokens) + _unknown(aggregates, "tokens")
+
+
+def _sum(aggregates: Aggregates, name: str) -> str:
+    return value(getattr(aggregates, name), "ms") + _unknown(aggregates, name)
+
+
+def _unknown(aggregates: Aggregates, name: str) -> str:
+    missing = aggregates.missing.get(name)
+    return f" ({missing} of {plural(aggregates.calls, 'call')} not known)" if missing else ""
+
+
+def _apart(c: ConfigurationSummary) -> Table:
+    runs = c.over_runs
+    method = _METHOD[runs.throughput_method]
+    rows = (
+        (
+            "Throughput, as recorded",
+            _pooled(c.as_recorded.throughput_tok_s, "tok/s"),
+            "all calls, failed ones included",
+        ),
+        ("Throughput, valid calls", _pooled(c.valid.throughput_tok_s, "tok/s"), "valid calls"),
+        ("Throughput, over runs", _pooled(runs.throughput_tok_s, "tok/s"), f"runs ({method})"),
+        ("TTFT, as recorded", _pooled(c.as_recorded.ttft_ms, "ms"), "all calls, failed ones included"),
+        ("Warm TTFT, valid calls", _pooled(c.valid.ttft_warm_ms, "ms"), "calls known to be warm"),
+        (
+            "Warm TTFT, every first text seen",
+            _pooled(c.ttft_warm_observed_ms, "ms"),
+            "calls not known to be cold, failed ones included",
+        ),
+        ("Cold TTFT, valid calls", _pooled(c.valid.ttft_cold_ms, "ms"), "calls known to be cold"),
+        (
+            "TTFT, over runs",
+            _pooled(runs.ttft_ms, "ms"),
+            "runs (each run: mean of its valid calls, no cold ones)",
+        ),
+    )
+    return Table(("Figure", "Mean ± sd", "± is over"), "lrl", tuple(map(Row, rows)))
+
+
+def _cold(c: ConfigurationSummary) -> Block:
+    if c.cold_calls:
+        return Bullets(
+            tuple(
+                Bullet(f"cold, load time {value(call.load_ms, 'ms')}", f"Run {call.run} / {call.stage}")
+                for call in c.cold_calls
+            )
+        )
+    if any(call.cold is False for call in c.calls):
+        return Paragraph("No call is known to be cold.")
+    return Paragraph("Cold or warm is unknown for every call (see the cold rule).")
+
+
+def _call_table(calls: tuple[Call, ...]) -> Table:
+    header = (
+        *("Run", "Stage", "TTFT (ms)", "Throughput (tok/s)", "Tokens", "Duration (ms)"),
+        *("Outcome", "Cold"),
+    )
+    return Table(header, "rlrrrrll", tuple(map(_call, calls)))
+
+
+def _call(call: Call) -> Row:
+    cells = (
+        str(call.run),
+        call.stage,
+        value(call.ttft_ms),
+        value(call.throughput_tok_s),
+        count(call.tokens),
+        value(call.duration_ms),
+        call.outcome.value,
+        cold_text(call),
+    )
+    return Row(cells, tone="" if call.outcome.valid else "bad")
+
+
+def _cvs(recorded: Estimate, valid: Estimate, over_runs: Estimate) -> str:
+    return (
+        f"{percent(recorded.cv)} as recorded ({plural(recorded.n, 'call')}), "
+        f"{percent(valid.cv)} valid only ({plural(valid.n, 'call')}), "
+        f"{percent(over_runs.cv)} over runs ({plural(over_runs.n, 'run')})"
+    )
+
+
+def _runs(c: ConfigurationSummary) -> str:
+    planned = "" if c.runs_planned is None else f" of {c.runs_planned} planned"
+    return f"{c.runs}{planned}, {c.runs_complete} with every stage valid"

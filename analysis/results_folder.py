@@ -1,0 +1,85 @@
+"""A results folder: ``manifest.json``, ``stages.jsonl``, ``summary.json``, ``report.md``, ``report.html``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from analysis.files import write_atomically
+from analysis.models import SweepSummary
+from analysis.rendering import render_html, render_json, render_markdown
+from analysis.stages_io import STAGES_FILE, read_stages
+from contracts.failures import InputError
+from contracts.manifest import Manifest
+from contracts.records import StageRecord
+
+MANIFEST_FILE = "manifest.json"
+SUMMARY_FILE = "summary.json"
+MARKDOWN_FILE = "report.md"
+HTML_FILE = "report.html"
+
+
+def read_results(path: Path) -> tuple[list[StageRecord], Manifest | None]:
+    """Read what an offline report needs: a results folder, its ``stages.jsonl``, or any results file.
+
+    The manifest is read for the first two, if it is there.
+
+    Raises:
+        InputError: one line that names the file and what is wrong; also where stages and manifest are of
+            different executions.
+    """
+    records = read_stages(path)
+    folder = path if path.is_dir() else path.parent
+    if path.is_file() and path.name != STAGES_FILE:
+        return records, None
+    manifest = read_manifest(folder / MANIFEST_FILE) if (folder / MANIFEST_FILE).is_file() else None
+    if manifest is not None:
+        for record in records:
+            if record.execution not in (None, manifest.execution):
+                raise InputError(
+                    f"{folder / STAGES_FILE}: is of execution {record.execution}, but {MANIFEST_FILE} beside it "
+                    f"is of {manifest.execution}"
+                )
+    return records, manifest
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a ``manifest.json``.
+
+    Raises:
+        InputError: one line that names the file and the key.
+    """
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: can't be read: {error.strerror or error}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise InputError(f"{path}{f', key {key!r}' if key else ''}: {first['msg']}") from None
+
+
+def documents(summary: SweepSummary) -> dict[str, str]:
+    """Return file name → text of the summary and of both reports."""
+    return {
+        SUMMARY_FILE: render_json(summary),
+        MARKDOWN_FILE: render_markdown(summary),
+        HTML_FILE: render_html(summary),
+    }
+
+
+def write_report(summary: SweepSummary, folder: Path) -> list[Path]:
+    """Write ``summary.json``, ``report.md`` and ``report.html``, each atomically; return their paths.
+
+    The folder is made if it is missing.
+
+    Raises:
+        OSError: the folder can't be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, text in documents(summary).items():
+        write_atomically(folder / name, text)
+        paths.append(folder / name)
+    return paths

@@ -1,0 +1,1 @@
+"""Estimates from samples. numpy does the arithmetic; a missing value is never a zero."""

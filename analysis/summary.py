@@ -1,0 +1,188 @@
+"""Stage records → the summary of a configuration → the summary of a sweep.
+
+The online path (one summary per configuration, made in a chord's callback, stored as JSON) and the
+offline path (:func:`summarise_records`) call the same functions in the same order, so that both give
+the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from analysis.aggregates import over_runs, pool, pool_valid
+from analysis.exclusions import complete_runs, excluded
+from analysis.judgement import in_order, judge
+from analysis.models import ColdCall, ConfigurationSummary, SweepSummary
+from analysis.notes import notes
+from analysis.ranking import rank, verdict
+from analysis.shown_run import choose
+from analysis.statistics.estimate import SdKind, estimate
+from analysis.warnings import warnings
+from contracts.configuration import Configuration
+from contracts.manifest import Manifest
+from contracts.records import StageRecord
+
+__all__ = [
+    "ConfigurationSummary",
+    "SweepSummary",
+    "summarise_configuration",
+    "summarise_records",
+    "summarise_sweep",
+]
+
+DEFAULT_AGENT = "chimera"
+
+
+def summarise_configuration(
+    records: Iterable[StageRecord],
+    *,
+    configuration: Configuration | None = None,
+    runs_planned: int | None = None,
+    sd: SdKind = "sample",
+) -> ConfigurationSummary:
+    """Summarise all records, of every phase, of one configuration and one agent.
+
+    ``configuration`` tells what it is where no record does: without records it is needed.
+
+    Raises:
+        ValueError: the records are of several configurations or agents, or there are neither records
+            nor a configuration.
+    """
+    ordered = in_order(records)
+    keys = {(record.config, record.agent) for record in ordered}
+    if configuration is not None and not keys:
+        keys = {(configuration.name, DEFAULT_AGENT)}
+    if len(keys) != 1:
+        raise ValueError(f"records of one configuration and agent are needed, not of {sorted(keys)}")
+    ((config, agent),) = keys
+    calls, warmups = judge(ordered)
+    out = excluded(ordered, calls, runs_planned)
+    started = [record.started_at for record in ordered if record.started_at is not None]
+    return ConfigurationSummary(
+        config=config,
+        config_id=_first(r.config_id for r in ordered) or (configuration.id if configuration else None),
+        agent=agent,
+        model=_first(r.model for r in ordered) or (configuration.model if configuration else None),
+        parameters=_parameters(ordered, configuration),
+        sd=sd,
+        runs=len({record.run for record in ordered}),
+        runs_planned=runs_planned,
+        runs_complete=complete_runs(calls, out),
+        outcomes=dict(sorted(Counter(call.outcome.value for call in calls).items())),
+        as_recorded=pool(calls, sd),
+        valid=pool_valid(calls, sd),
+        ttft_warm_observed_ms=estimate((c.ttft_ms for c in calls if c.cold is not True), sd),
+        over_runs=over_runs(calls, sd),
+        excluded=out,
+        cold_calls=tuple(
+            ColdCall(run=call.run, stage=call.stage, load_ms=call.load_ms)
+            for call in calls
+            if call.cold and call.load_ms is not None
+        ),
+        notes=notes(ordered, calls),
+        calls=tuple(calls),
+        warmup_calls=tuple(warmups),
+        shown=choose(ordered, calls),
+        started_at=min(started, default=None),
+        ended_at=max((end for record in ordered if (end := _end(record)) is not None), default=None),
+        slots=_distinct(record.slot for record in ordered),
+        pools=_distinct(record.pool for record in ordered),
+        hosts=_distinct(record.host for record in ordered),
+    )
+
+
+def summarise_sweep(
+    configurations: Iterable[ConfigurationSummary],
+    manifest: Manifest | None = None,
+    *,
+    sd: SdKind = "sample",
+) -> SweepSummary:
+    """Put the summaries of all configurations into the sweep's.
+
+    With a manifest they stand in its order, and a configuration of it that has no summary gets one
+    without runs, which names every planned run as excluded.
+
+    Raises:
+        ValueError: a summary was made with another estimator than ``sd``.
+    """
+    ordered = _as_planned(list(configurations), manifest, sd)
+    if any(c.sd != sd for c in ordered):
+        raise ValueError(f"the configurations' summaries were not made with the {sd} sd")
+    ranking = rank(ordered)
+    slots = manifest.slots if manifest else ()
+    return SweepSummary(
+        sd=sd,
+        sweep=manifest.sweep if manifest else None,
+        execution=manifest.execution if manifest else None,
+        sweep_id=manifest.sweep_id if manifest else None,
+        corpus_digest=manifest.corpus_digest if manifest else None,
+        created_at=manifest.created_at if manifest else None,
+        finished_at=manifest.finished_at if manifest else None,
+        resumed=manifest.resumed if manifest else None,
+        git_commit=manifest.git_commit if manifest else None,
+        versions=dict(manifest.versions) if manifest else {},
+        order_seed=manifest.order_seed if manifest else None,
+        runs_planned=manifest.spec.runs if manifest else None,
+        models=_distinct(c.model for c in ordered),
+        slots=slots,
+        ranking=ranking,
+        verdict=verdict(ranking),
+        warnings=warnings(ordered, slots),
+        configurations=tuple(ordered),
+    )
+
+
+def summarise_records(
+    records: Iterable[StageRecord], manifest: Manifest | None = None, *, sd: SdKind = "sample"
+) -> SweepSummary:
+    """Summarise a results file: the offline path. Groups stand in the order of their first record."""
+    groups: dict[tuple[str, str], list[StageRecord]] = {}
+    for record in records:
+        groups.setdefault((record.config, record.agent), []).append(record)
+    known = {c.name: c for c in manifest.configurations} if manifest else {}
+    runs_planned = manifest.spec.runs if manifest else None
+    summaries = [
+        summarise_configuration(group, configuration=known.get(config), runs_planned=runs_planned, sd=sd)
+        for (config, _), group in groups.items()
+    ]
+    return summarise_sweep(summaries, manifest, sd=sd)
+
+
+def _as_planned(
+    summaries: Sequence[ConfigurationSummary], manifest: Manifest | None, sd: SdKind
+) -> list[ConfigurationSummary]:
+    if manifest is None:
+        return list(summaries)
+    place = {c.name: index for index, c in enumerate(manifest.configurations)}
+    present = {summary.config for summary in summaries}
+    absent = [
+        summarise_configuration((), configuration=c, runs_planned=manifest.spec.runs, sd=sd)
+        for c in manifest.configurations
+        if c.name not in present
+    ]
+    return sorted([*summaries, *absent], key=lambda summary: place.get(summary.config, len(place)))
+
+
+def _parameters(
+    records: Sequence[StageRecord], configuration: Configuration | None
+) -> dict[str, int | float] | None:
+    for record in records:
+        if record.parameters is not None:
+            return record.parameters
+    return configuration.parameters.given() if configuration else None
+
+
+def _end(record: StageRecord) -> datetime | None:
+    if record.started_at is None:
+        return None
+    return record.started_at + timedelta(milliseconds=record.total_duration_ms or 0)
+
+
+def _first(values: Iterable[str | None]) -> str | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _distinct(values: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(sorted({value for value in values if value is not None}))

@@ -1,0 +1,58 @@
+"""What to distrust in a sweep as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from analysis.models import ConfigurationSummary
+from contracts.manifest import SlotIdentity
+
+_FEW_RUNS = 3
+
+
+def warnings(
+    configurations: Sequence[ConfigurationSummary], slots: Sequence[SlotIdentity]
+) -> tuple[str, ...]:
+    """Return the warnings of a sweep, the gravest first."""
+    return (*_places(configurations), *_identities(slots), *_comparability(configurations))
+
+
+def _places(configurations: Sequence[ConfigurationSummary]) -> Iterator[str]:
+    pools = sorted({pool for c in configurations for pool in c.pools})
+    if len(pools) > 1:
+        yield f"results of several pools are mixed: {', '.join(pools)}"
+    hosts = sorted({host for c in configurations for host in c.hosts})
+    if len(hosts) > 1:
+        yield f"measured on several hosts: {', '.join(hosts)}; differences between them are part of every ± here"
+    if len({c.slots for c in configurations if c.slots}) > 1:
+        yield (
+            "not every configuration was measured on the same slots: a difference between configurations may be "
+            "one between slots"
+        )
+
+
+def _identities(slots: Sequence[SlotIdentity]) -> Iterator[str]:
+    servers = [slot.server for slot in slots if slot.server is not None]
+    kinds = sorted({f"{server.kind} {server.version or '(version unknown)'}" for server in servers})
+    if len(kinds) > 1:
+        yield f"the slots ran different servers: {', '.join(kinds)}"
+    by_model: dict[str, set[str]] = {}
+    for server in servers:
+        if server.model is not None and server.digest is not None:
+            by_model.setdefault(server.model, set()).add(server.digest)
+    for model, digests in sorted(by_model.items()):
+        if len(digests) > 1:
+            yield f"{model} is not the same model on every slot: digests {', '.join(sorted(digests))}"
+
+
+def _comparability(configurations: Sequence[ConfigurationSummary]) -> Iterator[str]:
+    with_runs = [c for c in configurations if c.over_runs.throughput_tok_s.n]
+    if len({c.over_runs.throughput_method for c in with_runs}) > 1:
+        yield "throughput over runs was not computed by the same method for every configuration"
+    if any(c.over_runs.throughput_tok_s.n < _FEW_RUNS for c in configurations):
+        yield f"some configurations have fewer than {_FEW_RUNS} runs with a throughput: their ± says little"
+    cut = [c for c in configurations if c.outcomes.get("truncated")]
+    if cut:
+        count = sum(c.outcomes["truncated"] for c in cut)
+        calls = "1 call was" if count == 1 else f"{count} calls were"
+        yield f"{calls} cut at the asked length limit (truncated): valid, but as long as the limit, not the model, made it"

@@ -1,0 +1,1 @@
+"""What Chimera is measured with."""

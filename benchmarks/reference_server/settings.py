@@ -1,0 +1,35 @@
+"""What a reference server does where a request does not say otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FLAVOURS = ("llama.cpp", "vllm", "other")
+"""As whom the OpenAI side presents itself: ``/props`` and ``timings``, ``/version``, or neither."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Schedule and behaviour. Times in ms."""
+
+    ttft_ms: float = 50.0
+    """From the whole request's arrival to the first token, model loaded."""
+    itl_ms: float = 10.0
+    """Between two tokens."""
+    tokens: int = 64
+    """Length of an answer that nothing limits."""
+    load_ms: float = 0.0
+    """Added to the TTFT of the first call of each model; 200 for the scenario ``cold`` if 0."""
+    scenario: str = "normal"
+    flavour: str = "llama.cpp"
+    models: tuple[str, ...] = ("ref",)
+    """Base names; every one also stands for ``NAME:SCENARIO``."""
+    context: int = 4096
+    """Context length that it claims, tokens."""
+    hang_s: float = 600.0
+    """When a hanging request is given up."""
+
+    def load_s(self, scenario: str) -> float:
+        """Return what loading a model takes, in seconds."""
+        load_ms = self.load_ms or (200.0 if scenario == "cold" else 0.0)
+        return load_ms / 1e3

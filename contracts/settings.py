@@ -1,0 +1,74 @@
+"""Environment variables by which a worker process learns who it is. Set by ``chimera worker``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from contracts.failures import SetupError
+
+BROKER = "CHIMERA_BROKER"
+"""``redis://[user:password@]host:port/db``: broker, result backend and result store."""
+HOME = "CHIMERA_HOME"
+"""Folder of the embedded Redis and its logs; default ``.chimera`` in the working directory."""
+DATA_ROOT = "CHIMERA_DATA_ROOT"
+"""Folder that a workload's relative paths are relative to on this worker's machine, instead of the
+folder of the sweep file on the producer's machine."""
+
+_SLOT = "CHIMERA_SLOT"
+_POOL = "CHIMERA_POOL"
+_SERVER = "CHIMERA_SERVER"
+_GPU = "CHIMERA_GPU"
+_MAX_DEADLINE = "CHIMERA_MAX_DEADLINE"
+
+DEFAULT_POOL = "default"
+DEFAULT_MAX_DEADLINE_S = 900.0
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """Who a slot's worker is."""
+
+    slot: str
+    pool: str
+    server: str
+    gpu: int | None
+    max_deadline_s: float
+    """The longest job deadline that this worker accepts, s."""
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that :func:`worker_settings` reads back."""
+        return {
+            _SLOT: self.slot,
+            _POOL: self.pool,
+            _SERVER: self.server,
+            _GPU: "" if self.gpu is None else str(self.gpu),
+            _MAX_DEADLINE: repr(self.max_deadline_s),
+        }
+
+
+def worker_settings() -> WorkerSettings | None:
+    """Return the settings of this process, ``None`` in a process that serves no slot (aggregator, Flower)."""
+    slot = os.environ.get(_SLOT)
+    if not slot:
+        return None
+    gpu = os.environ.get(_GPU)
+    return WorkerSettings(
+        slot=slot,
+        pool=os.environ.get(_POOL, DEFAULT_POOL),
+        server=os.environ[_SERVER],
+        gpu=int(gpu) if gpu else None,
+        max_deadline_s=float(os.environ.get(_MAX_DEADLINE, DEFAULT_MAX_DEADLINE_S)),
+    )
+
+
+def broker_url() -> str:
+    """Return the broker's URL.
+
+    Raises:
+        SetupError: ``CHIMERA_BROKER`` is not set.
+    """
+    url = os.environ.get(BROKER)
+    if not url:
+        raise SetupError(f"{BROKER} is not set: give the Redis URL, such as redis://127.0.0.1:6379/0")
+    return url

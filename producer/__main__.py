@@ -1,0 +1,5 @@
+"""``python -m producer`` is ``chimera``."""
+
+from producer.cli import main
+
+main()

@@ -1,0 +1,178 @@
+"""The command line. Every command is a thin call into the module of its name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from contracts.failures import ChimeraError
+from contracts.settings import BROKER, DEFAULT_MAX_DEADLINE_S, DEFAULT_POOL
+
+EXIT_INTERRUPTED = 130
+
+_broker = click.option(
+    "--broker", metavar="URL", help=f"Redis URL; else {BROKER}; else the embedded Redis of this machine."
+)
+_sweep_file = click.argument("sweep_file", type=click.Path(path_type=Path), metavar="SWEEP.yaml")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="chimera-bench")
+def cli() -> None:
+    """Measurements of LLM model servers across a GPU cluster.
+
+    \b
+    chimera plan  examples/quickstart.yaml     what would be done; sends nothing
+    chimera run   examples/quickstart.yaml     do it, with an embedded Redis and model server
+    chimera report results/…/stages.jsonl --out DIR
+    """
+
+
+@cli.command()
+@_sweep_file
+@click.option("--slots", type=click.IntRange(1), help="Number of slots to estimate the duration for.")
+@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+def plan(sweep_file: Path, slots: int | None, results: Path, as_json: bool) -> None:
+    """Print configurations, number of jobs, order and estimated duration; send nothing."""
+    from producer.estimate import earlier_job_s
+    from producer.plan import make_plan
+    from producer.sweep_file import load
+    from producer.tables import plan_json, show_plan
+
+    made = make_plan(load(sweep_file), sweep_file)
+    if as_json:
+        click.echo(plan_json(made))
+    else:
+        show_plan(made, earlier_job_s(made, results), slots, Console())
+
+
+@cli.command()
+@_sweep_file
+@_broker
+@click.option(
+    "--slots", type=click.IntRange(1, 64), default=1, show_default=True, help="Embedded: number of slots."
+)
+@click.option(
+    "--server",
+    "servers",
+    multiple=True,
+    metavar="URL",
+    help="Embedded: a model server of yours; one slot for each.",
+)
+@click.option("--fresh", is_flag=True, help="Start anew, even where an execution is unfinished.")
+@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
+def run(
+    sweep_file: Path, broker: str | None, slots: int, servers: tuple[str, ...], fresh: bool, results: Path
+) -> None:
+    """Run a sweep, or resume it where it is unfinished, and write its report."""
+    from producer.run import RunOptions, run
+
+    for name in ("SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), _as_interrupt)
+    console = Console()
+    folder = run(RunOptions(sweep_file, broker, slots, servers, fresh, results), console)
+    console.print(f"report: {folder / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
+
+
+@cli.command()
+@click.argument("results", type=click.Path(path_type=Path), metavar="RESULTS")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write into.")
+@click.option("--sd", type=click.Choice(["sample", "population"]), default="sample", show_default=True)
+def report(results: Path, out: Path, sd: Any) -> None:
+    """Aggregate again, offline: RESULTS is a results folder, a stages.jsonl or a CSV of its columns."""
+    from producer.report import report
+
+    click.echo(report(results, out, sd))
+
+
+@cli.command()
+@click.option("--slot", required=True, help="Name of the slot, unique in the cluster.")
+@click.option("--server", required=True, metavar="URL", help="The slot's model server.")
+@click.option("--pool", default=DEFAULT_POOL, show_default=True, help="Hardware class of the slot.")
+@click.option("--gpu", type=click.IntRange(0), help="Index of the slot's GPU.")
+@click.option(
+    "--max-deadline", type=float, default=DEFAULT_MAX_DEADLINE_S, show_default=True, metavar="SECONDS"
+)
+@click.option("--loglevel", default="info", show_default=True)
+@_broker
+def worker(
+    slot: str, server: str, pool: str, gpu: int | None, max_deadline: float, loglevel: str, broker: str | None
+) -> None:
+    """Start the worker of one slot: one process, one job at a time."""
+    arguments = ["--slot", slot, "--server", server, "--pool", pool]
+    arguments += [] if gpu is None else ["--gpu", str(gpu)]
+    arguments += ["--max-deadline", repr(max_deadline), "--loglevel", loglevel]
+    _become([sys.executable, "-m", "worker", *arguments], broker)
+
+
+@cli.command()
+@click.option("--loglevel", default="info", show_default=True)
+@_broker
+def aggregator(loglevel: str, broker: str | None) -> None:
+    """Start the worker that turns outcomes into summaries and reports; a cluster needs one."""
+    _become([sys.executable, "-m", "worker", "--aggregator", "--loglevel", loglevel], broker)
+
+
+@cli.command()
+@_broker
+@click.option("--address", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=5555, show_default=True)
+def flower(broker: str | None, address: str, port: int) -> None:
+    """Start Flower on the broker, also on the embedded one while a sweep runs."""
+    from producer.flower import command
+
+    _become(command(address, port), broker)
+
+
+@cli.command()
+@_broker
+def doctor(broker: str | None) -> None:
+    """Check Redis, workers, slots, servers and models, a line each; exit code 1 where one is red."""
+    from producer.broker import find_broker
+    from producer.doctor import examine
+
+    console = Console()
+    red = False
+    for finding in examine(find_broker(broker)):
+        red = red or finding.good is False
+        mark, style = {True: ("ok", "green"), None: ("--", "yellow"), False: ("!!", "red")}[finding.good]
+        console.print(
+            Text.assemble((f"{mark}  ", style), f"{finding.part:<11}{finding.what}"), soft_wrap=True
+        )
+        if finding.advice and not finding.good:
+            console.print(f"{'':15}→ {finding.advice}", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(1 if red else 0)
+
+
+def main() -> NoReturn:
+    """Run the command line: an error of ours is one clear message, never a traceback."""
+    try:
+        cli(standalone_mode=False)
+    except ChimeraError as error:
+        click.echo(f"chimera: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("chimera: interrupted; all that was started is stopped. Run it again to resume.", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    sys.exit(0)
+
+
+def _become(command: list[str], broker: str | None) -> NoReturn:
+    from producer.broker import need_broker
+
+    os.execve(command[0], command, {**os.environ, BROKER: need_broker(broker)})
+
+
+def _as_interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt

@@ -1,0 +1,195 @@
+"""The one-machine default: an embedded Redis, model servers and real workers as child processes."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import redis
+
+from contracts.failures import SetupError
+from contracts.settings import BROKER
+from contracts.store import Store, claim_key, connect, lease_key
+from contracts.sweep import SweepSpec
+from producer import local_server
+from producer.embedded_redis import EmbeddedRedis
+from producer.processes import Child
+
+READY_S = 60.0
+OLLAMA_URL = "http://127.0.0.1:11434"
+
+Say = Callable[[str], None]
+
+
+class Embedded:
+    """Everything that one machine needs for a sweep; use it as a context manager.
+
+    Raises:
+        SetupError: on entering, where something is missing or another run uses the same home.
+    """
+
+    def __init__(
+        self, spec: SweepSpec, home: Path, *, slots: int, servers: tuple[str, ...], say: Say
+    ) -> None:
+        self._spec = spec
+        self._home = home
+        self._count = len(servers) or slots
+        self._servers = list(servers)
+        self._say = say
+        self._redis: EmbeddedRedis | None = None
+        self._children: list[Child] = []
+        self._lock: IO[str] | None = None
+
+    @property
+    def url(self) -> str:
+        assert self._redis is not None
+        return self._redis.url
+
+    @property
+    def slot_names(self) -> list[str]:
+        return [f"local{index}" for index in range(self._count)]
+
+    def __enter__(self) -> Embedded:
+        try:
+            self._start()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def watch(self) -> None:
+        """Start again what has died, and say so. Called while the sweep is followed.
+
+        Raises:
+            SetupError: something died too often.
+        """
+        for child in self._all():
+            if child.revive():
+                self._say(f"{child.name} died and was started again")
+
+    # --- starting ---------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self._take_home()
+        model_file = self._prepare_model()
+        self._say("starting an embedded Redis (loopback, password, append-only file)")
+        self._redis = EmbeddedRedis(self._home)
+        self._forget_the_dead()
+        self._start_aggregator()
+        if model_file is not None:
+            self._start_servers(model_file)
+        self._start_workers()
+
+    def _take_home(self) -> None:
+        try:
+            (self._home / "logs").mkdir(parents=True, exist_ok=True)
+            self._lock = (self._home / "lock").open("w")
+        except OSError as error:
+            raise SetupError(f"can't write to {self._home}: {error}") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SetupError(
+                f"another 'chimera run' uses the embedded Redis in {self._home}; "
+                "wait for it, or give this one another folder with CHIMERA_HOME"
+            ) from None
+
+    def _prepare_model(self) -> Path | None:
+        """Return the file of the embedded model, ``None`` where the servers are the user's own."""
+        if self._servers:
+            return None
+        if self._spec.server.kind == "ollama":
+            self._servers = [OLLAMA_URL] * self._count
+            if self._count > 1:
+                raise SetupError("--slots with Ollama: give each slot its own server with --server URL")
+            return None
+        wanted = {c for c in (self._spec.model, *(self._spec.axes.model or ())) if c is not None}
+        if wanted != {local_server.MODEL}:
+            raise SetupError(
+                f"the embedded model server has only the model {local_server.MODEL!r}, the sweep wants "
+                f"{', '.join(sorted(wanted))}: give a server that has it with --server URL"
+            )
+        return local_server.model_file()
+
+    def _forget_the_dead(self) -> None:
+        """Drop what a killed run left: this home's lock is ours, so nobody else can hold them."""
+        client = connect(self.url)
+        for pattern in ("chimera:slot:*", lease_key("*"), claim_key("*", "*")):
+            for key in client.scan_iter(pattern):
+                client.delete(key)
+
+    def _start_servers(self, model_file: Path) -> None:
+        threads = max(1, (os.cpu_count() or 1) // self._count)
+        self._say(f"starting {self._count} model server(s): {local_server.MODEL} on {threads} core(s) each")
+        starting: list[tuple[Child, Path]] = []
+        for name in self.slot_names:
+            address = self._home / f"{name}.address"
+            address.unlink(missing_ok=True)
+            command = [sys.executable, "-m", "producer.local_server", "--address-file", str(address)]
+            command += ["--model-file", str(model_file), "--threads", str(threads)]
+            starting.append((self._child(f"the model server of {name}", f"server-{name}", command), address))
+        for child, address in starting:
+            child.wait_until(partial(_holds_text, address), seconds=READY_S)
+            self._servers.append(address.read_text(encoding="utf-8"))
+
+    def _start_aggregator(self) -> None:
+        command = [sys.executable, "-m", "worker", "--aggregator"]
+        self._child("the aggregator", "aggregator", command)
+
+    def _start_workers(self) -> None:
+        self._say(f"starting {self._count} worker(s), each pinned to its slot, and the aggregator")
+        workers = []
+        for name, server in zip(self.slot_names, self._servers, strict=True):
+            command = [sys.executable, "-m", "worker", "--slot", name, "--server", server]
+            command += ["--pool", self._spec.pool, "--max-deadline", repr(self._spec.deadline)]
+            workers.append(self._child(f"the worker of slot {name}", f"worker-{name}", command))
+        store = Store(connect(self.url))
+        for name, worker in zip(self.slot_names, workers, strict=True):
+            worker.wait_until(partial(_is_live, store, name), seconds=READY_S)
+
+    def _child(self, name: str, log: str, command: list[str]) -> Child:
+        file = self._home / "logs" / f"{log}.log"
+        child = Child(name, command, log=file, environment={BROKER: self.url})
+        self._children.append(child)
+        return child
+
+    def _all(self) -> list[Child]:
+        return ([self._redis.child] if self._redis else []) + self._children
+
+    # --- stopping ---------------------------------------------------------------------------
+
+    def _stop(self) -> None:
+        """Stop all, Redis last; a job that runs is dropped and its lease with it."""
+        for child in reversed(self._children):
+            child.stop_now()
+        self._children.clear()
+        if self._redis is not None:
+            with contextlib.suppress(redis.RedisError):  # where Redis is gone, the leases expire
+                self._forget_the_dead()
+            self._redis.withdraw()
+            self._redis.child.stop(signal.SIGTERM)
+            self._redis = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def _holds_text(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
+
+
+def _is_live(store: Store, slot: str) -> bool:
+    return store.slot(slot) is not None

@@ -1,0 +1,49 @@
+"""Follows an execution until its report is there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import redis
+
+from contracts.failures import SweepIncomplete
+from contracts.store import Progress, Store
+from producer.progress import ProgressView
+from producer.reconcile import Reconciler, lost_connection
+
+POLL_S = 0.1
+
+
+def follow(
+    store: Store, execution: str, view: ProgressView, reconciler: Reconciler, watch: Callable[[], None]
+) -> Progress:
+    """Show progress until the execution is finished; return the last progress.
+
+    An outage of Redis is waited out. ``watch`` is called once a round.
+
+    Raises:
+        SweepIncomplete: the aggregator says that it can't summarise.
+    """
+    away = False
+    while True:
+        watch()
+        try:
+            progress = store.progress(execution)
+            view.show(progress)
+            if progress.status == "finished":
+                return progress
+            problem = store.problem(execution)
+            if problem is not None:
+                raise SweepIncomplete(
+                    f"{problem}; the outcomes are in the store, run the sweep again to resume"
+                )
+            reconciler.look(progress)
+            away = False
+        except redis.RedisError as error:
+            if not lost_connection(error):
+                raise
+            if not away:
+                view.say("Redis is away; waiting for it")
+                away = True
+        time.sleep(POLL_S)

@@ -1,0 +1,53 @@
+"""Before anything is sent: can the live slots do what the sweep asks?"""
+
+from __future__ import annotations
+
+from contracts.failures import SetupError
+from contracts.slots import SlotStatus
+from contracts.store import Store
+from producer.plan import Plan
+
+
+def check_slots(plan: Plan, store: Store) -> list[SlotStatus]:
+    """Return the live slots of the sweep's pool.
+
+    Raises:
+        SetupError: there is none, or one of them can't do what the sweep asks; one line a problem.
+    """
+    pool = plan.spec.pool
+    live = store.slots()
+    slots = [slot for slot in live if slot.pool == pool]
+    if not slots:
+        others = sorted({slot.pool for slot in live})
+        seen = f"; live pools: {', '.join(others)}" if others else "; no worker is live at all"
+        raise SetupError(
+            f"pool {pool!r} has no live slot{seen}. "
+            f"Start one: chimera worker --slot NAME --server URL --pool {pool}"
+        )
+    problems = [problem for slot in slots for problem in _problems(plan, slot)]
+    if problems:
+        raise SetupError("\n".join(problems))
+    return slots
+
+
+def _problems(plan: Plan, slot: SlotStatus) -> list[str]:
+    spec = plan.spec
+    if slot.problem is not None:
+        return [f"slot {slot.slot}: {slot.problem}"]
+    if spec.server.kind not in slot.models:
+        spoken = ", ".join(slot.models) or "nothing known"
+        return [
+            f"slot {slot.slot}: the server at {slot.server} does not speak {spec.server.kind!r} (it speaks: {spoken})"
+        ]
+    has = slot.models[spec.server.kind]
+    found = [
+        f"slot {slot.slot}: the server at {slot.server} has no model {model!r} (it has: {', '.join(has) or 'none'})"
+        for model in sorted({c.model for c in plan.configurations})
+        if model not in has and f"{model}:latest" not in has
+    ]
+    if spec.deadline > slot.max_deadline_s:
+        found.append(
+            f"slot {slot.slot} accepts deadlines up to {slot.max_deadline_s:g} s, the sweep's is "
+            f"{spec.deadline:g} s: start its worker with --max-deadline {spec.deadline:g}"
+        )
+    return found

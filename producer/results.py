@@ -1,0 +1,59 @@
+"""The results folder of an execution: from the store to disk."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from analysis.files import write_atomically
+from analysis.stages_io import write_stages
+from contracts.failures import ChimeraError, SetupError
+from contracts.manifest import Manifest
+from contracts.records import records_of
+from contracts.store import Store
+
+NEEDED_BYTES = 50 * 2**20
+
+
+def results_folder(root: Path, manifest: Manifest) -> Path:
+    """Return ``<root>/<sweep>/<UTC timestamp>-<short hash>``."""
+    return root / manifest.sweep / manifest.execution
+
+
+def check_writable(root: Path) -> None:
+    """Raise :class:`SetupError` where results could not be written at the end of the sweep."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        probe = root / ".write-test"
+        probe.write_text("")
+        probe.unlink()
+        free = shutil.disk_usage(root).free
+    except OSError as error:
+        raise SetupError(f"can't write results to {root}: {error}") from None
+    if free < NEEDED_BYTES:
+        raise SetupError(f"only {free // 2**20} MB free where the results go ({root})")
+
+
+def write_results(store: Store, execution: str, root: Path) -> Path:
+    """Write manifest, stages, summary and report; return the folder.
+
+    Raises:
+        ChimeraError: the store holds no such finished execution, or the disk takes no more.
+    """
+    manifest = store.manifest(execution)
+    documents = store.documents(execution)
+    if manifest is None or not documents:
+        raise ChimeraError(f"the store holds no report of execution {execution}")
+    folder = results_folder(root, manifest)
+    outcomes = store.outcomes(execution, [job.job_id for job in manifest.order])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / "manifest.json", manifest.model_dump_json(indent=2) + "\n")
+        write_stages(folder / "stages.jsonl", (record for o in outcomes for record in records_of(o)))
+        for name, text in documents.items():
+            write_atomically(folder / name, text)
+    except OSError as error:
+        raise ChimeraError(
+            f"can't write the results to {folder}: {error}; they stay in the store: run the sweep again"
+        ) from None
+    return folder

@@ -1,0 +1,107 @@
+"""``chimera run``: plan → check → publish → follow → results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from contracts.celery_app import make_app
+from contracts.manifest import Manifest
+from contracts.store import Store, check, connect
+from producer.broker import given_broker, home
+from producer.dispatch import Dispatcher
+from producer.embedded import Embedded
+from producer.follow import follow
+from producer.manifest import make_manifest
+from producer.plan import Plan, make_plan
+from producer.preflight import check_slots
+from producer.progress import ProgressView
+from producer.reconcile import Reconciler
+from producer.results import check_writable, write_results
+from producer.sweep_file import load
+from producer.tables import show_ranking
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What ``chimera run`` was asked."""
+
+    sweep_file: Path
+    broker: str | None = None
+    slots: int = 1
+    servers: tuple[str, ...] = ()
+    fresh: bool = False
+    results: Path = Path("results")
+
+
+def run(options: RunOptions, console: Console) -> Path:
+    """Run a sweep and return the folder of its results.
+
+    Raises:
+        ChimeraError: with a message for the user; nothing was sent where it is an input or set-up error.
+    """
+    plan = make_plan(load(options.sweep_file), options.sweep_file)
+    check_writable(options.results)
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False)
+
+    url = given_broker(options.broker)
+    if url is not None:
+        check(connect(url, retries=0), url)
+        return _run_on(url, plan, options, console, watch=lambda: None)
+    with Embedded(plan.spec, home(), slots=options.slots, servers=options.servers, say=say) as embedded:
+        return _run_on(embedded.url, plan, options, console, watch=embedded.watch)
+
+
+def _run_on(url: str, plan: Plan, options: RunOptions, console: Console, watch: Callable[[], None]) -> Path:
+    store = Store(connect(url))
+    slots = check_slots(plan, store)
+    manifest = _take_up(store, plan, options.fresh) or _begin(store, plan)
+    execution = manifest.execution
+    jobs = plan.jobs(execution)
+    done = store.jobs_done(execution)
+    missing = [job for job in jobs if job.job_id not in done]
+    names = ", ".join(slot.slot for slot in slots)
+    console.print(
+        f"{plan.spec.name}: {len(plan.configurations)} configurations × {plan.spec.runs} runs = {plan.size} jobs "
+        f"over {plan.files} files, on slot(s) {names}",
+        highlight=False,
+        markup=False,
+    )
+    if manifest.resumed:
+        console.print(
+            f"resuming the unfinished execution {execution}: {len(done)} of {plan.size} jobs are done, "
+            f"{len(missing)} run now (--fresh starts anew)",
+            highlight=False,
+            markup=False,
+        )
+    dispatcher = Dispatcher(
+        make_app(url, max_deadline_s=plan.spec.deadline), execution, store.next_generation(execution)
+    )
+    dispatcher.publish(missing)
+    with ProgressView(console, plan.size, len(done)) as view:
+        reconciler = Reconciler(store, dispatcher, jobs, view.say)
+        follow(store, execution, view, reconciler, watch)
+    folder = write_results(store, execution, options.results)
+    show_ranking(folder, console)
+    return folder
+
+
+def _take_up(store: Store, plan: Plan, fresh: bool) -> Manifest | None:
+    """Return the manifest of the sweep's newest execution if it is unfinished."""
+    newest = None if fresh else store.newest(plan.sweep_id)
+    if newest is None or newest[1] == "finished":
+        return None
+    manifest = newest[0].model_copy(update={"resumed": newest[0].resumed + 1})
+    store.put_manifest(manifest)
+    return manifest
+
+
+def _begin(store: Store, plan: Plan) -> Manifest:
+    manifest = make_manifest(plan)
+    store.begin(manifest)
+    return manifest

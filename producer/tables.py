@@ -1,0 +1,114 @@
+"""The tables that the commands print."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from analysis.models import SweepSummary
+from analysis.statistics.estimate import Estimate
+from contracts.configuration import PARAMETER_NAMES, format_value
+from producer.plan import Plan
+
+
+def show_plan(plan: Plan, job_s: float | None, slots: int | None, console: Console) -> None:
+    """Print configurations, jobs, order and duration of a plan."""
+    spec = plan.spec
+    given = [n for n in PARAMETER_NAMES if any(n in c.parameters.given() for c in plan.configurations)]
+    table = Table(title=Text(f"{spec.name}: {len(plan.configurations)} configurations"), title_justify="left")
+    for column in ("#", "configuration", "id", "model", *given):
+        table.add_column(column)
+    for index, c in enumerate(plan.configurations, start=1):
+        values = [format_value(c.parameters.given().get(name)) for name in given]
+        table.add_row(str(index), Text(c.name), c.id, Text(c.model), *values)
+    console.print(table)
+
+    jobs = plan.jobs("plan")
+    lines = [
+        f"jobs       {len(jobs)} = {len(plan.configurations)} configurations × {spec.runs} runs, "
+        f"each {spec.warmup} warm-up call(s) and ingest → analysis → report over {plan.files} files",
+        f"pool       {spec.pool}; server kind {spec.server.kind}; deadline {spec.deadline:g} s a job",
+        f"order      randomised blocks, seed {spec.order.seed}: one run of every configuration per block",
+    ]
+    numbers = {c.id: index for index, c in enumerate(plan.configurations, start=1)}
+    shown = min(spec.runs, 5)
+    for block in range(1, shown + 1):
+        lines.append(
+            f"  block {block}  "
+            + " ".join(f"#{numbers[j.configuration.id]}" for j in jobs if j.block == block)
+        )
+    if spec.runs > shown:
+        lines.append(f"  … and {spec.runs - shown} more blocks")
+    lines.append(f"duration   {_duration(plan, job_s, slots or 1)}")
+    lines.append(f"sweep id   {plan.sweep_id}")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _duration(plan: Plan, job_s: float | None, slots: int) -> str:
+    longest = plan.size * plan.spec.deadline / slots
+    bound = f"at most {_minutes(longest)} by the deadlines"
+    if job_s is None:
+        return f"not known: no earlier run of this sweep in the results folder; {bound} on {slots} slot(s)"
+    about = plan.size * job_s / slots
+    return f"about {_minutes(about)} on {slots} slot(s), at {job_s:.1f} s a job as last time; {bound}"
+
+
+def _minutes(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )
+
+
+def plan_json(plan: Plan) -> str:
+    """Return the plan as JSON: configurations and the ordered jobs with their ids."""
+    jobs = [
+        {"job_id": j.job_id, "configuration": j.configuration.name, "run": j.run, "block": j.block}
+        for j in plan.jobs("plan")
+    ]
+    configurations = [{"id": c.id, **c.model_dump(mode="json")} for c in plan.configurations]
+    tree = {
+        "sweep": plan.spec.name,
+        "sweep_id": plan.sweep_id,
+        "corpus_digest": plan.corpus_digest,
+        "files": plan.files,
+        "configurations": configurations,
+        "jobs": jobs,
+    }
+    return json.dumps(tree, indent=2)
+
+
+def show_ranking(folder: Path, console: Console) -> None:
+    """Print the short table at the end of a sweep, from its ``summary.json``."""
+    summary = SweepSummary.model_validate_json((folder / "summary.json").read_text(encoding="utf-8"))
+    by_name = {(c.config, c.agent): c for c in summary.configurations}
+    table = Table(title="± is the sample sd over runs; valid calls only", title_justify="left")
+    for column in ("#", "configuration", "runs ok", "throughput tok/s", "TTFT ms (not cold)", "calls"):
+        table.add_column(column, justify="right" if column not in ("configuration", "calls") else "left")
+    for place in summary.ranking:
+        c = by_name[place.config, place.agent]
+        table.add_row(
+            "–" if place.rank is None else str(place.rank),
+            Text(c.config),
+            f"{c.runs_complete}/{c.runs_planned}",
+            _estimate(c.over_runs.throughput_tok_s),
+            _estimate(c.over_runs.ttft_ms),
+            Text(", ".join(f"{n} {outcome}" for outcome, n in c.outcomes.items())),
+        )
+    console.print(table)
+    for line in (summary.verdict, *summary.warnings):
+        console.print(line, markup=False, highlight=False)
+
+
+def _estimate(value: Estimate) -> str:
+    if value.mean is None:
+        return "–"
+    return f"{value.mean:.2f}" + ("" if value.sd is None else f" ± {value.sd:.2f}") + f" (n = {value.n})"

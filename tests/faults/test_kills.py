@@ -1,0 +1,180 @@
+"""kill -9 and Ctrl-C in the middle of a sweep: nothing lost, nothing twice, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+import psutil
+from tests.support.cluster import Cluster, Shell, calls_of, start_reference_server, wait_for
+from tests.support.sweeps import write_sweep
+
+from analysis.stages_io import read_stages
+from contracts.store import Store, connect
+from producer import embedded_redis
+from producer.processes import Child
+
+
+def pool_process(worker: Child) -> psutil.Process:
+    return next(iter(psutil.Process(worker.pid).children(recursive=True)))
+
+
+def running(cluster: Cluster) -> dict[str, str]:
+    """Job id → slot of the jobs that run now, in whatever execution."""
+    executions = {key.split(":")[2] for key in cluster.store.client.scan_iter("chimera:x:*:running")}
+    found: dict[str, str] = {}
+    for execution in executions:
+        found |= {job: line["slot"] for job, line in cluster.store.progress(execution).running.items()}
+    return found
+
+
+def measured_jobs(folder: Path) -> Counter[str]:
+    return Counter(str(r.job_id) for r in read_stages(folder) if r.stage == "report")
+
+
+def slow_sweep(folder: Path, runs: int = 3) -> Path:
+    return write_sweep(folder, runs=runs, axes={"temperature": [0.5]}, deadline=20)
+
+
+def test_a_killed_worker_costs_a_repetition_and_nothing_else(
+    cluster: Cluster, tmp_path: Path, corpus: Path
+) -> None:
+    server = cluster.reference_server(ttft_ms=100, itl_ms=10, tokens=80)
+    cluster.aggregator()
+    worker = cluster.slot("s0", server)
+    run = cluster.start_run(slow_sweep(tmp_path))
+    wait_for(lambda: len(calls_of(server)) >= 1, what="the first job measures")
+    (victim,) = running(cluster)
+    child = pool_process(worker)
+    os.kill(worker.pid, signal.SIGKILL)
+    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, what="its pool dies too")
+    cluster.store.drop_slot("s0")
+    cluster.slot("s0", server)
+    wait_for(lambda: not run.alive, seconds=120, what="the sweep completes")
+    assert run.returncode == 0, run.log.read_text()
+    folder = next((tmp_path / "results" / "test").iterdir())
+    jobs = measured_jobs(folder)
+    assert len(jobs) == 3 and set(jobs.values()) == {1}
+    attempts = {r.job_id: r.attempt for r in read_stages(folder)}
+    assert attempts.pop(victim) == 2
+    assert set(attempts.values()) == {1}
+    assert all(r.outcome == "ok" for r in read_stages(folder))
+
+
+def test_a_killed_pool_process_is_replaced_by_its_worker(
+    cluster: Cluster, tmp_path: Path, corpus: Path
+) -> None:
+    server = cluster.reference_server(ttft_ms=100, itl_ms=10, tokens=80)
+    cluster.aggregator()
+    worker = cluster.slot("s0", server)
+    run = cluster.start_run(slow_sweep(tmp_path, runs=2))
+    wait_for(lambda: len(calls_of(server)) >= 1, what="the first job measures")
+    pool_process(worker).kill()
+    wait_for(lambda: not run.alive, seconds=120, what="the sweep completes")
+    assert run.returncode == 0, run.log.read_text()
+    folder = next((tmp_path / "results" / "test").iterdir())
+    assert len(measured_jobs(folder)) == 2
+    assert worker.alive
+
+
+def test_a_job_that_kills_its_worker_each_time_is_given_up(
+    cluster: Cluster, tmp_path: Path, corpus: Path
+) -> None:
+    server = cluster.reference_server(ttft_ms=100, itl_ms=10, tokens=80)
+    cluster.aggregator()
+    worker = cluster.slot("s0", server)
+    run = cluster.start_run(slow_sweep(tmp_path, runs=1))
+    for kills in (1, 2, 3):
+        wait_for(lambda k=kills: len(calls_of(server)) >= k, what=f"delivery {kills} measures")
+        pool_process(worker).kill()
+    wait_for(lambda: not run.alive, seconds=120, what="the sweep completes")
+    assert run.returncode == 0, run.log.read_text()
+    stages = read_stages(next((tmp_path / "results" / "test").iterdir()))
+    assert {s.outcome for s in stages} == {"lost"}
+    assert "given up: its worker died 3 times" in str(stages[0].reason)
+
+
+def embedded_sweep(shell: Shell) -> tuple[Child, str, list[str]]:
+    reference, url = start_reference_server(shell.folder, ttft_ms=50, itl_ms=10, tokens=50)
+    sweep = write_sweep(shell.folder, runs=4, axes={"temperature": [0.5]})
+    return reference, url, ["run", str(sweep), "--server", url]
+
+
+def test_ctrl_c_leaves_nothing_behind_and_only_missing_jobs_run_then(shell: Shell, corpus: Path) -> None:
+    reference, url, command = embedded_sweep(shell)
+    try:
+        first = shell.start(*command)
+        wait_for(lambda: len(calls_of(url)) >= 5, what="two jobs are done, the third runs")
+        first.send_signal(signal.SIGINT)
+        output, _ = first.communicate(timeout=30)
+        assert first.returncode == 130, output
+        assert "Traceback" not in output
+        assert shell.left_over() == []
+
+        before = len(calls_of(url))
+        code, output = shell.run(*command)
+        assert code == 0, output
+        assert "resuming the unfinished execution" in output
+        assert "2 of 4 jobs are done, 2 run now" in output
+        assert len(calls_of(url)) - before == 2 * 2
+        (folder,) = (shell.folder / "results" / "test").iterdir()
+        assert set(measured_jobs(folder).values()) == {1} and len(measured_jobs(folder)) == 4
+        assert shell.left_over() == []
+    finally:
+        reference.stop_now()
+
+
+def test_a_killed_producer_takes_all_with_it_and_can_be_resumed(shell: Shell, corpus: Path) -> None:
+    reference, url, command = embedded_sweep(shell)
+    try:
+        first = shell.start(*command)
+        wait_for(lambda: len(calls_of(url)) >= 3, what="a job is done, the second runs")
+        first.kill()
+        first.communicate()
+        wait_for(lambda: not shell.left_over(), seconds=20, what="all children are gone")
+        code, output = shell.run(*command)
+        assert code == 0, output
+        assert "resuming the unfinished execution" in output
+        (folder,) = (shell.folder / "results" / "test").iterdir()
+        assert set(measured_jobs(folder).values()) == {1} and len(measured_jobs(folder)) == 4
+    finally:
+        reference.stop_now()
+
+
+def test_a_killed_redis_loses_nothing(shell: Shell, corpus: Path) -> None:
+    reference, url, command = embedded_sweep(shell)
+    try:
+        run = shell.start(*command)
+        wait_for(lambda: len(calls_of(url)) >= 3, what="a job is done, the second runs")
+        broker = embedded_redis.running(shell.home)
+        assert broker is not None
+        os.kill(int(connect(broker).info()["process_id"]), signal.SIGKILL)
+        output, _ = run.communicate(timeout=120)
+        assert run.returncode == 0, output
+        assert "the embedded Redis died and was started again" in output
+        (folder,) = (shell.folder / "results" / "test").iterdir()
+        assert set(measured_jobs(folder).values()) == {1} and len(measured_jobs(folder)) == 4
+        assert shell.left_over() == []
+    finally:
+        reference.stop_now()
+
+
+def test_no_lease_outlives_ctrl_c(shell: Shell, corpus: Path) -> None:
+    reference, url, command = embedded_sweep(shell)
+    try:
+        run = shell.start(*command)
+        wait_for(lambda: calls_of(url), what="the first job measures")
+        broker = embedded_redis.running(shell.home)
+        assert broker is not None and Store(connect(broker)).leased("local0")
+        run.send_signal(signal.SIGINT)
+        run.communicate(timeout=30)
+        server = embedded_redis.EmbeddedRedis(shell.home)
+        try:
+            assert list(connect(server.url).scan_iter("chimera:lease:*")) == []
+            assert list(connect(server.url).scan_iter("chimera:claim:*")) == []
+        finally:
+            server.child.stop_now()
+    finally:
+        reference.stop_now()

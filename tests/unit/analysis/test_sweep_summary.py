@@ -1,0 +1,180 @@
+"""The sweep's summary: both paths give the same bytes; order, ranking, warnings."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from analysis.models import SweepSummary
+from analysis.ranking import overlap
+from analysis.rendering import render_json
+from analysis.results_folder import documents, read_results, write_report
+from analysis.stages_io import write_stages
+from analysis.statistics.estimate import estimate
+from analysis.summary import ConfigurationSummary, summarise_configuration, summarise_records, summarise_sweep
+from contracts.manifest import SlotIdentity
+from contracts.records import records_of
+
+
+def online(outcome, manifest, sd="sample") -> SweepSummary:
+    """As the aggregator does it: one summary per configuration, through JSON, in any order."""
+    stored = {}
+    for configuration in reversed(manifest.configurations):
+        outcomes = [outcome(configuration, run, aborted=run == 2) for run in (1, 2, 3)]
+        records = [record for made in outcomes for record in records_of(made)]
+        summary = summarise_configuration(records, runs_planned=manifest.spec.runs, sd=sd)
+        stored[configuration.name] = json.dumps(summary.model_dump(mode="json"))
+    summaries = [ConfigurationSummary.model_validate_json(text) for text in stored.values()]
+    return summarise_sweep(summaries, manifest, sd=sd)
+
+
+def results(outcome, manifest, folder):
+    """Write the results folder as jobs end in a sweep: the configurations' runs interleaved."""
+    outcomes = [
+        outcome(c, run, aborted=run == 2) for run in (3, 1, 2) for c in reversed(manifest.configurations)
+    ]
+    write_stages(folder / "stages.jsonl", [record for made in outcomes for record in records_of(made)])
+    (folder / "manifest.json").write_text(manifest.model_dump_json())
+    return read_results(folder)
+
+
+@pytest.mark.parametrize("sd", ["sample", "population"])
+def test_offline_gives_the_same_bytes_as_online(outcome, manifest, tmp_path, sd) -> None:
+    plan = manifest()
+    records, read_back = results(outcome, plan, tmp_path)
+    offline = summarise_records(records, read_back, sd=sd)
+    assert documents(offline) == documents(online(outcome, plan, sd))
+
+
+def test_summary_json_reads_back(outcome, manifest) -> None:
+    summary = online(outcome, manifest())
+    assert SweepSummary.model_validate_json(render_json(summary)) == summary
+
+
+def test_the_documented_keys(outcome, manifest, tmp_path) -> None:
+    write_report(online(outcome, manifest()), tmp_path / "out")
+    tree = json.loads((tmp_path / "out" / "summary.json").read_text())
+    entry = tree["configurations"][0]
+    assert {"config", "agent", "runs", "as_recorded", "valid", "excluded"} <= entry.keys()
+    sums = {"tokens", "duration_ms", "prompt_eval_ms", "eval_ms", "load_ms"}
+    assert {"throughput_tok_s", "ttft_ms", *sums} <= entry["as_recorded"].keys()
+    assert {"throughput_tok_s", "ttft_ms", "ttft_warm_ms", "ttft_cold_ms", *sums} <= entry["valid"].keys()
+    assert entry["valid"]["ttft_warm_ms"].keys() == {"n", "mean", "sd", "cv"}
+    assert entry["excluded"] == [
+        {"run": 2, "stage": "report", "reason": "aborted: the stream ended without the final record"}
+    ]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "report.html",
+        "report.md",
+        "summary.json",
+    ]
+
+
+def test_configurations_stand_in_the_manifests_order_and_absent_ones_are_there(record, manifest) -> None:
+    plan = manifest()
+    summary = summarise_records([record(config="a_second", agent="z"), record(config="a_second")], plan)
+    assert [(c.config, c.agent) for c in summary.configurations] == [
+        ("b_first", "chimera"),
+        ("a_second", "z"),
+        ("a_second", "chimera"),
+    ]
+    absent = summary.configurations[0]
+    assert absent.parameters == {"num_gpu": 80, "temperature": 0.6}
+    assert [(e.run, e.stage) for e in absent.excluded] == [(1, "all"), (2, "all"), (3, "all")]
+    assert (absent.runs, absent.shown) == (0, None)
+    assert documents(summary)["report.md"]
+
+
+def test_without_a_manifest_groups_stand_as_first_seen(record) -> None:
+    records = [
+        record(config="z"),
+        record(config="a"),
+        record(config="z", run=2),
+        record(config="z", agent="b"),
+    ]
+    summary = summarise_records(records)
+    assert [(c.config, c.agent) for c in summary.configurations] == [
+        ("z", "chimera"),
+        ("a", "chimera"),
+        ("z", "b"),
+    ]
+
+
+def runs(record, config, rates, **columns):
+    return [
+        record(config=config, run=run, throughput_tok_s=rate, eval_ms=1e6 / rate, **columns)
+        for run, rate in enumerate(rates, 1)
+    ]
+
+
+def test_ranked_by_throughput_over_runs_and_unrated_last(record) -> None:
+    failed = record(config="failed", outcome="timeout", throughput_tok_s=999.0)
+    records = [failed, *runs(record, "slow", [50, 51]), *runs(record, "fast", [90, 91])]
+    summary = summarise_records(records)
+    assert [(r.rank, r.config, r.overlaps_first) for r in summary.ranking] == [
+        (1, "fast", None),
+        (2, "slow", False),
+        (None, "failed", None),
+    ]
+    assert summary.verdict == "fast (chimera) is ahead of the others by more than their spreads (n = 2 runs)."
+
+
+def test_no_winner_is_claimed_where_intervals_overlap(record) -> None:
+    rows = [
+        *runs(record, "a", [90, 100, 110]),
+        *runs(record, "b", [85, 95, 105]),
+        *runs(record, "c", [1, 2, 3]),
+    ]
+    summary = summarise_records(rows)
+    assert summary.verdict == "No clear difference at n = 3 runs between a (chimera) and b (chimera)."
+
+
+def test_no_winner_is_claimed_from_single_runs(record) -> None:
+    summary = summarise_records([*runs(record, "a", [90]), *runs(record, "b", [10])])
+    assert summary.verdict.startswith("No difference can be claimed at n = 1 runs")
+
+
+@pytest.mark.parametrize(
+    ("records", "verdict"), [(1, "nothing to compare"), (0, "Nothing can be ranked")], ids=["one", "none"]
+)
+def test_nothing_to_rank(record, records, verdict) -> None:
+    rows = runs(record, "a", [90.0])[:records] or [record(outcome="lost")]
+    assert verdict in summarise_records(rows).verdict
+
+
+def test_overlap_is_symmetric_and_needs_a_spread() -> None:
+    a, b, one = estimate([1.0, 3.0]), estimate([4.0, 6.0]), estimate([5.0])
+    assert overlap(a, b) is False
+    assert overlap(a, estimate([3.0, 5.0])) is overlap(estimate([3.0, 5.0]), a) is True
+    assert overlap(a, one) is None
+
+
+def test_mixed_places_are_warned_of(record, manifest) -> None:
+    slot = manifest().slots[0]
+    other = slot.server.model_copy(update={"version": "9", "digest": "other"})
+    slots = (slot, SlotIdentity(slot="s1", pool="q", server=other))
+    rows = [
+        record(config="b_first", slot="s0", pool="p", host="h0"),
+        record(config="a_second", slot="s1", pool="q", host="h1", outcome="truncated"),
+    ]
+    found = " | ".join(summarise_records(rows, manifest(runs=1, slots=slots)).warnings)
+    for part in (
+        "several pools are mixed: p, q",
+        "several hosts: h0, h1",
+        "not every configuration was measured on the same slots",
+        "different servers: ollama 0.12, ollama 9",
+        "m:1 is not the same model on every slot: digests abc, other",
+        "1 call was cut at the asked length limit",
+        "fewer than 3 runs",
+    ):
+        assert part in found, part
+
+
+def test_a_plain_sweep_has_no_warnings(outcome, manifest) -> None:
+    assert online(outcome, manifest()).warnings == ()
+
+
+def test_estimators_are_not_mixed(record) -> None:
+    with pytest.raises(ValueError, match="population"):
+        summarise_sweep([summarise_configuration([record()], sd="sample")], sd="population")

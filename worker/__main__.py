@@ -1,0 +1,75 @@
+"""``python -m worker``: check that the worker can work, then become its Celery process."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from contracts.failures import ChimeraError, SetupError
+from contracts.queues import AGGREGATE_QUEUE, pool_queue, slot_queue
+from contracts.settings import (
+    DEFAULT_MAX_DEADLINE_S,
+    DEFAULT_POOL,
+    WorkerSettings,
+    broker_url,
+)
+from contracts.store import Store, check, connect
+from worker.slot import probe
+
+COMMON = ("--pool", "prefork", "--concurrency", "1", "--without-gossip", "--without-mingle", "--events")
+
+
+def main(arguments: list[str]) -> None:
+    """Parse, check, exec. Wrong set-up ends with one line and exit code 2."""
+    parser = argparse.ArgumentParser(prog="python -m worker")
+    who = parser.add_mutually_exclusive_group(required=True)
+    who.add_argument("--slot")
+    who.add_argument("--aggregator", action="store_true")
+    parser.add_argument("--server")
+    parser.add_argument("--pool", default=DEFAULT_POOL)
+    parser.add_argument("--gpu", type=int)
+    parser.add_argument("--max-deadline", type=float, default=DEFAULT_MAX_DEADLINE_S)
+    parser.add_argument("--loglevel", default="warning")
+    options = parser.parse_args(arguments)
+    try:
+        if options.aggregator:
+            _become_celery("aggregator", AGGREGATE_QUEUE, options.loglevel, {})
+        else:
+            settings = WorkerSettings(
+                options.slot, options.pool, options.server, options.gpu, options.max_deadline
+            )
+            _check(settings)
+            queues = f"{pool_queue(settings.pool)},{slot_queue(settings.slot)}"
+            pin = {} if settings.gpu is None else {"CUDA_VISIBLE_DEVICES": str(settings.gpu)}
+            _become_celery(settings.slot, queues, options.loglevel, settings.environment() | pin)
+    except ChimeraError as error:
+        print(f"chimera: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def _check(settings: WorkerSettings) -> None:
+    if not settings.server:
+        raise SetupError("give the slot's model server: --server http://127.0.0.1:11434")
+    url = broker_url()
+    client = connect(url, retries=0)
+    check(client, url)
+    other = Store(client).slot(settings.slot)
+    if other is not None:
+        raise SetupError(
+            f"slot {settings.slot!r} has a live worker already (pid {other.pid} on {other.host}); "
+            "stop it, or give this one another name"
+        )
+    _, problem = probe(settings.server)
+    if problem is not None:
+        raise SetupError(problem)
+
+
+def _become_celery(name: str, queues: str, loglevel: str, environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", *COMMON]
+    command += ["--hostname", f"{name}@%h", "--queues", queues, "--loglevel", loglevel]
+    os.execve(sys.executable, command, os.environ | environment)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,66 @@
+"""What the aggregator does: outcomes → a configuration's summary; all summaries → the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from analysis.results_folder import documents
+from analysis.summary import ConfigurationSummary, summarise_configuration, summarise_sweep
+from contracts.failures import ChimeraError
+from contracts.manifest import Manifest, SlotIdentity
+from contracts.outcome import JobOutcome
+from contracts.records import records_of
+from contracts.store import Store
+
+
+def aggregate_configuration(
+    store: Store, execution: str, configuration_id: str, publish_finaliser: Callable[[], None]
+) -> dict[str, Any]:
+    """Summarise a configuration once all its runs have an outcome; after the last one, finalise.
+
+    Does nothing where outcomes are missing: then an older generation's chord has fired.
+    """
+    manifest = _manifest(store, execution)
+    name = next(c.name for c in manifest.configurations if c.id == configuration_id)
+    job_ids = [job.job_id for job in manifest.order if job.configuration == name]
+    outcomes = list(store.outcomes(execution, job_ids))
+    if len(outcomes) < len(job_ids):
+        return {"configuration": name, "missing": len(job_ids) - len(outcomes)}
+    outcomes.sort(key=lambda outcome: outcome.run)
+    records = [record for outcome in outcomes for record in records_of(outcome)]
+    summary = summarise_configuration(records, runs_planned=len(job_ids))
+    store.put_slot_identities(execution, [_slot_identity(outcome) for outcome in outcomes])
+    summarised = store.put_summary(execution, configuration_id, summary.model_dump_json())
+    if summarised == len(manifest.configurations) and store.may_finalise(execution):
+        publish_finaliser()
+    return {"configuration": name, "summarised": summarised}
+
+
+def finalise(store: Store, execution: str) -> dict[str, Any]:
+    """Write the sweep's summary and report into the store and mark the execution as finished."""
+    manifest = _manifest(store, execution)
+    texts = store.summaries(execution)
+    missing = [c.name for c in manifest.configurations if c.id not in texts]
+    if missing:
+        return {"execution": execution, "missing": missing}
+    finished = manifest.model_copy(
+        update={"finished_at": datetime.now(UTC), "slots": tuple(store.slot_identities(execution))}
+    )
+    summaries = [ConfigurationSummary.model_validate_json(texts[c.id]) for c in manifest.configurations]
+    store.put_manifest(finished)
+    store.put_documents(execution, documents(summarise_sweep(summaries, finished)))
+    store.set_finished(execution)
+    return {"execution": execution, "configurations": len(summaries)}
+
+
+def _manifest(store: Store, execution: str) -> Manifest:
+    manifest = store.manifest(execution)
+    if manifest is None:
+        raise ChimeraError(f"the store knows no execution {execution}")
+    return manifest
+
+
+def _slot_identity(outcome: JobOutcome) -> SlotIdentity:
+    return SlotIdentity(slot=outcome.slot, pool=outcome.pool, host=outcome.host, server=outcome.server)

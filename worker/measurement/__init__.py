@@ -1,0 +1,1 @@
+"""The clock, and what keeps the process quiet while it measures."""

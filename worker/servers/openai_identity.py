@@ -1,0 +1,87 @@
+"""Which OpenAI-compatible server it is, and what it tells of itself and of a model."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from contracts.outcome import ServerIdentity
+from worker.servers.connection import Answer
+from worker.servers.counters import CounterReader
+
+
+class Flavour(Enum):
+    """Servers whose extensions to OpenAI's interface are known."""
+
+    LLAMA_CPP = "llama.cpp"
+    VLLM = "vLLM"
+    OTHER = "other"
+
+
+def flavour_of(listed: Answer, props: Answer) -> Flavour:
+    """Tell servers apart by ``owned_by`` in /v1/models and by llama.cpp's /props."""
+    owners = {entry.get("owned_by") for entry in _entries(listed)}
+    if "llamacpp" in owners or "build_info" in (props.object or {}):
+        return Flavour.LLAMA_CPP
+    return Flavour.VLLM if "vllm" in owners else Flavour.OTHER
+
+
+def model_names(listed: Answer) -> list[str] | None:
+    """Return the names in /v1/models, llama.cpp's aliases among them; ``None`` if it is no such list."""
+    if not isinstance((listed.object or {}).get("data"), list):
+        return None
+    names: dict[str, None] = {}
+    for entry in _entries(listed):
+        names |= dict.fromkeys(_names(entry))
+    return list(names)
+
+
+def identity_of(
+    kind: str, url: str, model: str, listed: Answer, props: Answer, version: Answer
+) -> ServerIdentity:
+    """Return what the server tells; what it does not tell is ``None``."""
+    entry = next((e for e in _entries(listed) if model in _names(e)), {})
+    meta = _dict(entry.get("meta"))
+    properties = props.object or {}
+    # llama.cpp runs one model: /props holds for the model only if it is that one.
+    running = properties if entry else {}
+    settings = _dict(running.get("default_generation_settings"))
+    count = CounterReader().count
+    contexts = (settings.get("n_ctx"), meta.get("n_ctx"), entry.get("max_model_len"))
+    size = count("n_params", meta.get("n_params"))
+    return ServerIdentity(
+        kind=kind,
+        url=url,
+        version=_string(properties.get("build_info")) or _string((version.object or {}).get("version")),
+        model=_string(entry.get("id")),
+        quantisation=_string(running.get("model_ftype")) or _string(meta.get("ftype")),
+        context=next((n for c in contexts if (n := count("context", c))), None),
+        parameter_size=None if size is None else _human(size),
+    )
+
+
+def _names(entry: dict[str, Any]) -> list[str]:
+    aliases = entry.get("aliases")
+    names = [entry.get("id"), *(aliases if isinstance(aliases, list) else [])]
+    return [name for name in names if isinstance(name, str) and name]
+
+
+def _entries(listed: Answer) -> list[dict[str, Any]]:
+    data = (listed.object or {}).get("data")
+    return [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _string(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _human(number: int) -> str:
+    """Write a number of weights as Ollama does: 268.10M, 4.30B."""
+    for unit, size in (("B", 10**9), ("M", 10**6), ("K", 10**3)):
+        if number >= size:
+            return f"{number / size:.2f}{unit}"
+    return str(number)

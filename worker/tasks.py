@@ -1,0 +1,82 @@
+"""The Celery tasks: thin. Decode, call, encode; a failed measurement never raises."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from typing import Any
+
+import redis
+from celery import Celery, Task
+from celery.exceptions import Reject
+from pydantic import ValidationError
+
+from contracts.job import JobSpec
+from contracts.queues import AGGREGATE, AGGREGATE_QUEUE, FINALISE, MEASURE, finalise_task_id
+from contracts.settings import broker_url, worker_settings
+from contracts.store import FOREVER, Store, connect
+from worker.aggregation import aggregate_configuration, finalise
+from worker.delivery import deliver
+
+log = logging.getLogger(__name__)
+
+
+@cache
+def _store() -> Store:
+    return Store(connect(broker_url(), retries=FOREVER))
+
+
+@cache
+def _beat() -> redis.Redis:
+    return connect(broker_url())
+
+
+def register(app: Celery) -> None:
+    """Register Chimera's tasks on ``app``."""
+
+    @app.task(name=MEASURE)
+    def measure(job: dict[str, Any], generation: int) -> dict[str, Any]:
+        """Perform one job; return its receipt."""
+        settings = worker_settings()
+        if settings is None:
+            raise Reject("this worker serves no slot", requeue=True)
+        try:
+            spec = JobSpec.model_validate(job)
+        except ValidationError as error:
+            log.error("a job of another version was refused: %s", error)
+            return {"refused": str(error)}
+        try:
+            return deliver(spec, generation, settings=settings, store=_store(), beat=_beat())
+        except TimeoutError as error:
+            log.warning("%s", error)
+            raise Reject(str(error), requeue=True) from None
+
+    @app.task(name=AGGREGATE, bind=True)
+    def aggregate(
+        self: Task[Any, Any], receipts: list[Any], execution: str, configuration_id: str
+    ) -> dict[str, Any]:
+        """Chord callback of one configuration."""
+
+        def publish_finaliser() -> None:
+            self.app.send_task(
+                FINALISE,
+                args=[execution],
+                task_id=finalise_task_id(execution),
+                queue=AGGREGATE_QUEUE,
+                shadow=f"{execution} / report",
+            )
+
+        try:
+            return aggregate_configuration(_store(), execution, configuration_id, publish_finaliser)
+        except Exception as error:
+            _store().set_problem(execution, f"a configuration can't be summarised: {error!r}")
+            raise
+
+    @app.task(name=FINALISE)
+    def finalise_sweep(execution: str) -> dict[str, Any]:
+        """Write the sweep's summary and report."""
+        try:
+            return finalise(_store(), execution)
+        except Exception as error:
+            _store().set_problem(execution, f"the report can't be written: {error!r}")
+            raise

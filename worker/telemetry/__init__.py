@@ -1,0 +1,1 @@
+"""Who measured: host, boot and GPUs."""

@@ -1,0 +1,65 @@
+"""Identity of this machine, this boot and this process."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+from contracts.outcome import HostIdentity
+from worker.telemetry.gpu import gpu_identities
+
+DISTRIBUTION = "chimera-bench"
+_CPU_INFO = Path("/proc/cpuinfo")
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def host_identity(gpu_indices: Sequence[int] | None = None) -> HostIdentity:
+    """Return what is known of this machine and process; of its GPUs, those of ``gpu_indices`` or all."""
+    return HostIdentity(
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        os=f"{platform.system()} {platform.release()}",
+        machine=platform.machine(),
+        cpu=_cpu_name(),
+        cpu_count=psutil.cpu_count(logical=True),
+        memory_total_bytes=psutil.virtual_memory().total,
+        python=platform.python_version(),
+        chimera=_version(),
+        gpus=gpu_identities(gpu_indices),
+    )
+
+
+def boot_id() -> str | None:
+    """Return the id of this boot (Linux); ``None`` where the system has none.
+
+    Monotonic clock readings of two processes can be compared only where it is the same.
+    """
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _cpu_name() -> str | None:
+    try:
+        lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or None
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.strip() == "model name" and value.strip():
+            return value.strip()
+    return platform.processor() or None
+
+
+def _version() -> str:
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,125 @@
+"""The agent's first stage: read every file, parse it, count, and write the data summary."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from contracts.corpus import CorpusFile, digest_of_hashes
+from contracts.outcome import IngestResult
+from worker.workloads.agent.data_summary import data_summary
+from worker.workloads.agent.parse_csv import parse_csv
+from worker.workloads.agent.parse_json import parse_json
+from worker.workloads.agent.parse_markdown import parse_markdown
+from worker.workloads.agent.tables import Table, Unparsed
+from worker.workloads.agent.text import one_line
+
+MAX_FILE_BYTES = 16 << 20
+"""A larger file counts and is hashed, but is not parsed."""
+MAX_TOTAL_BYTES = 128 << 20
+"""Files beyond this sum of sizes count and are hashed, but are not parsed."""
+MAX_UNPARSED_NAMED = 200
+"""Unparsed files that are named; further ones are counted in one last entry."""
+UNREAD = "can't be read"
+"""How the reason of a file begins that the operating system does not let us read."""
+
+_CHUNK = 1 << 20
+_PARSERS: dict[str, Callable[[str, str], list[Table]]] = {
+    "csv": parse_csv,
+    "json": parse_json,
+    "md": parse_markdown,
+}
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What was read."""
+
+    result: IngestResult
+    tables: tuple[Table, ...]
+    """In the order of the files."""
+    corpus_digest: str | None
+    """:func:`contracts.corpus.digest` of the bytes that were read; ``None`` where a file can't be read."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    sha256: str
+    mtime: float
+    content: bytes | None
+    """``None``: too large to keep."""
+
+
+def ingest(files: list[CorpusFile]) -> Ingested:
+    """Read and parse the files. Never raises for a bad file: it counts, and is named in ``unparsed``."""
+    tables: list[Table] = []
+    unparsed: dict[str, str] = {}
+    hashes: list[tuple[str, str] | None] = []
+    mtimes: list[float | None] = []
+    room = MAX_TOTAL_BYTES
+    for file in files:
+        shown = one_line(file.shown, 300)
+        try:
+            read = _read(file, min(room, MAX_FILE_BYTES))
+        except OSError as error:
+            unparsed[shown] = f"{UNREAD}: {error.strerror or type(error).__name__}"
+            hashes.append(None)
+            mtimes.append(None)
+            continue
+        hashes.append((file.shown, read.sha256))
+        mtimes.append(read.mtime)
+        try:
+            tables += _parse(file.kind, shown, read.content)
+        except Unparsed as reason:
+            unparsed[shown] = str(reason)
+        room -= len(read.content or b"")
+    counts = {kind: sum(f.kind == kind for f in files) for kind in _PARSERS}
+    result = IngestResult(
+        files_total=len(files),
+        counts=counts,
+        data_summary=data_summary(files, mtimes),
+        unparsed=_bounded(unparsed),
+    )
+    known = [pair for pair in hashes if pair is not None]
+    complete = len(known) == len(hashes)
+    return Ingested(result, tuple(tables), digest_of_hashes(known) if complete else None)
+
+
+def _read(file: CorpusFile, limit: int) -> _Read:
+    # A link or pipe that took the file's place after the walk must neither be followed nor block.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with os.fdopen(os.open(file.path, flags), "rb") as stream:
+        whole, kept, size = hashlib.sha256(), [], 0
+        while chunk := stream.read(_CHUNK):
+            whole.update(chunk)
+            size += len(chunk)
+            if size <= limit:
+                kept.append(chunk)
+        mtime = os.fstat(stream.fileno()).st_mtime
+    return _Read(whole.hexdigest(), mtime, b"".join(kept) if size <= limit else None)
+
+
+def _parse(kind: str, shown: str, content: bytes | None) -> list[Table]:
+    if content is None:
+        raise Unparsed(f"too large: over {MAX_FILE_BYTES >> 20} MiB, or {MAX_TOTAL_BYTES >> 20} MiB in all")
+    return _PARSERS[kind](_decoded(content), shown)
+
+
+def _decoded(content: bytes) -> str:
+    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))  # as PowerShell writes
+    try:
+        text = content.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unparsed(f"bad encoding: not {'UTF-16' if wide else 'UTF-8'} at byte {error.start}") from None
+    if "\0" in text:
+        raise Unparsed("not text: holds NUL characters")
+    return text
+
+
+def _bounded(unparsed: dict[str, str]) -> dict[str, str]:
+    if len(unparsed) <= MAX_UNPARSED_NAMED:
+        return unparsed
+    more = len(unparsed) - MAX_UNPARSED_NAMED
+    return dict(list(unparsed.items())[:MAX_UNPARSED_NAMED]) | {"…": f"{more} more files"}
