@@ -63,7 +63,7 @@ def _missing(calls: Sequence[Call]) -> dict[str, int]:
 
 def _method(valid: Sequence[Call]) -> ThroughputMethod:
     """One method for all runs of a configuration: figures by different methods can't be averaged."""
-    timed = all(call.tokens is not None and call.eval_ms for call in valid)
+    timed = all(_eval_tokens(call) is not None and call.eval_ms for call in valid)
     return "tokens_over_eval_time" if timed else "mean_of_call_rates"
 
 
@@ -81,6 +81,13 @@ def _run_figures(run: int, calls: Sequence[Call], method: ThroughputMethod) -> R
 def _run_throughput(valid: Sequence[Call], method: ThroughputMethod) -> float | None:
     if method == "mean_of_call_rates":
         return estimate(call.throughput_tok_s for call in valid).mean
-    tokens = total_count([call.tokens for call in valid])
+    tokens = total_count([_eval_tokens(call) for call in valid])
     eval_ms = total_float([call.eval_ms for call in valid])
     return tokens / eval_ms * _MS_PER_S if tokens is not None and eval_ms else None
+
+
+def _eval_tokens(call: Call) -> int | None:
+    """The tokens that the eval time covers: those told, else all (foreign data), unless the client timed them."""
+    if call.eval_tokens is not None or call.throughput_source == "client":
+        return call.eval_tokens
+    return call.tokens

@@ -49,6 +49,7 @@ def _call(record: StageRecord, cold: bool | None) -> Call:
         duration_ms=record.total_duration_ms,
         prompt_eval_ms=record.prompt_eval_ms,
         eval_ms=record.eval_ms,
+        eval_tokens=record.eval_tokens,
         load_ms=record.load_ms,
         response_chars=record.response_chars,
     )

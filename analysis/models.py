@@ -18,8 +18,8 @@ SUMMARY_VERSION: Final = 1
 """Version of ``summary.json``. Raised when a field changes its meaning."""
 
 ThroughputMethod = Literal["tokens_over_eval_time", "mean_of_call_rates"]
-"""How one run's throughput comes from its calls: Σ tokens / Σ eval time of the server, or the mean of
-the calls' rates where the server does not report both for every call."""
+"""How one run's throughput comes from its calls: Σ tokens / Σ eval time of the server (the tokens
+that this time covers), or the mean of the calls' rates where the server does not report both for every call."""
 
 ALL_STAGES = "all"
 
@@ -45,6 +45,8 @@ class Call(Strict):
     duration_ms: float | None
     prompt_eval_ms: float | None
     eval_ms: float | None
+    eval_tokens: int | None
+    """Tokens that eval_ms covers; ``None``: not told."""
     load_ms: float | None
     response_chars: int | None
 

@@ -23,7 +23,7 @@ _LARGEST = 1e15
 _JSON_COLUMNS = ("schema_version", "gaps_ms", "parameters", "timing", "findings", "recommendations")
 _NOT_NEGATIVE = (
     *("run", "ttft_ms", "throughput_tok_s", "tokens", "prompt_tokens", "cached_tokens"),
-    *("total_duration_ms", "prompt_eval_ms", "eval_ms", "load_ms", "itl_mean_ms"),
+    *("total_duration_ms", "prompt_eval_ms", "eval_ms", "eval_tokens", "load_ms", "itl_mean_ms"),
     *("response_chars", "exec_s", "wall_s", "files_total"),
 )
 _NUMBER_ERRORS = ("int_parsing", "int_type", "int_from_float", "float_parsing", "float_type")

@@ -117,11 +117,14 @@ def _record(outcome: JobOutcome, stage: StageResult) -> StageRecord:
         "started_at": stage.started_at,
         "started_ns": stage.started_ns,
         "ended_ns": stage.ended_ns,
-        "total_duration_ms": (stage.ended_ns - stage.started_ns) / 1e6,
     }
     ingest = outcome.agent_result.ingest
     if stage.stage == INGEST_STAGE and ingest is not None:
-        fields |= {"files_total": ingest.files_total, "data_summary": ingest.data_summary}
+        fields |= {
+            "total_duration_ms": ms(stage.ended_ns - stage.started_ns),
+            "files_total": ingest.files_total,
+            "data_summary": ingest.data_summary,
+        }
     if stage.stage == "analysis":
         fields |= {
             "findings": outcome.agent_result.findings,

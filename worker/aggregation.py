@@ -23,14 +23,15 @@ def aggregate_configuration(
     Does nothing where outcomes are missing: then an older generation's chord has fired.
     """
     manifest = _manifest(store, execution)
-    name = next(c.name for c in manifest.configurations if c.id == configuration_id)
+    configuration = next(c for c in manifest.configurations if c.id == configuration_id)
+    name = configuration.name
     job_ids = [job.job_id for job in manifest.order if job.configuration == name]
     outcomes = list(store.outcomes(execution, job_ids))
     if len(outcomes) < len(job_ids):
         return {"configuration": name, "missing": len(job_ids) - len(outcomes)}
     outcomes.sort(key=lambda outcome: outcome.run)
     records = [record for outcome in outcomes for record in records_of(outcome)]
-    summary = summarise_configuration(records, runs_planned=len(job_ids))
+    summary = summarise_configuration(records, configuration=configuration, runs_planned=len(job_ids))
     store.put_slot_identities(execution, [_slot_identity(outcome) for outcome in outcomes])
     summarised = store.put_summary(execution, configuration_id, summary.model_dump_json())
     if summarised == len(manifest.configurations) and store.may_finalise(execution):

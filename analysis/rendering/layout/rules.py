@@ -29,7 +29,7 @@ def rules_section(summary: SweepSummary) -> Section:
         Bullet(f"{ESTIMATOR[summary.sd]}. One value alone has none. CV = sd / mean.", "±"),
         Bullet("client wall time from sending the request to the first non-empty piece of text.", "TTFT"),
         Bullet(
-            "tokens / eval duration, both as the server reports them; where it reports no eval duration, the rate "
+            "tokens / eval duration, both as the server reports them (llama.cpp's time covers all tokens but the first: then those); where it reports no eval duration, the rate "
             "that the client saw, which a note then says.",
             "Throughput",
         ),

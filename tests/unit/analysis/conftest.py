@@ -78,6 +78,7 @@ def outcome() -> OutcomeFactory:
             counters = ServerCounters(
                 prompt_tokens=300,
                 tokens=50 + run,
+                eval_tokens=50 + run,
                 prompt_eval_ns=100_000_000 + run,
                 eval_ns=400_000_000 + 7 * run,
                 load_ns=20_000_000,

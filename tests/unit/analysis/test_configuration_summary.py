@@ -163,6 +163,17 @@ def test_without_eval_times_a_run_is_the_mean_of_its_calls(record) -> None:
     assert over_runs.runs[0].throughput_tok_s == 15.0
 
 
+def test_a_runs_throughput_counts_the_tokens_that_the_eval_time_covers(record) -> None:
+    llama_cpp = record(tokens=101, eval_tokens=100, eval_ms=1000.0, throughput_tok_s=100.0)
+    assert summarise_configuration([llama_cpp]).over_runs.throughput_tok_s.mean == pytest.approx(100.0)
+
+
+def test_a_rate_timed_by_the_client_is_not_mixed_with_the_servers_time(record) -> None:
+    timed_by_client = record(tokens=101, eval_ms=500.0, throughput_tok_s=90.0, throughput_source="client")
+    over_runs = summarise_configuration([timed_by_client]).over_runs
+    assert (over_runs.throughput_method, over_runs.throughput_tok_s.mean) == ("mean_of_call_rates", 90.0)
+
+
 def test_a_valid_call_without_throughput_is_a_note_and_no_failure(record) -> None:
     summary = summarise_configuration([record(throughput_tok_s=None, tokens=None, eval_ms=None)])
     assert summary.excluded == ()

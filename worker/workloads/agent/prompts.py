@@ -54,7 +54,8 @@ def load_prompts(version: str = PROMPTS_VERSION) -> Prompts:
     folder = Path(__file__).parent / "prompts" / f"v{version}"
 
     def text(name: str) -> str:
-        return (folder / name).read_text(encoding="utf-8").strip()
+        # To the letter: a small model answers otherwise to a prompt without its last line break.
+        return (folder / name).read_text(encoding="utf-8")
 
     return Prompts(
         Template(text("analysis.txt")),
