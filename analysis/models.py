@@ -185,6 +185,11 @@ class ConfigurationSummary(Strict):
     slots: tuple[str, ...]
     pools: tuple[str, ...]
     hosts: tuple[str, ...]
+    model_digests: tuple[str, ...]
+    """As the servers told, as are the two below; more than one: not the same in all runs."""
+    quantisations: tuple[str, ...]
+    contexts: tuple[int, ...]
+    """Context lengths that the servers ran the model with, tokens."""
 
 
 class Ranked(Strict):

@@ -90,6 +90,9 @@ def summarise_configuration(
         slots=_distinct(record.slot for record in ordered),
         pools=_distinct(record.pool for record in ordered),
         hosts=_distinct(record.host for record in ordered),
+        model_digests=_distinct(record.model_digest for record in ordered),
+        quantisations=_distinct(record.quantisation for record in ordered),
+        contexts=tuple(sorted({r.context for r in ordered if r.context is not None})),
     )
 
 

@@ -14,7 +14,12 @@ def warnings(
     configurations: Sequence[ConfigurationSummary], slots: Sequence[SlotIdentity]
 ) -> tuple[str, ...]:
     """Return the warnings of a sweep, the gravest first."""
-    return (*_places(configurations), *_identities(slots), *_comparability(configurations))
+    return (
+        *_places(configurations),
+        *_servers(slots),
+        *_models(configurations),
+        *_comparability(configurations),
+    )
 
 
 def _places(configurations: Sequence[ConfigurationSummary]) -> Iterator[str]:
@@ -31,18 +36,24 @@ def _places(configurations: Sequence[ConfigurationSummary]) -> Iterator[str]:
         )
 
 
-def _identities(slots: Sequence[SlotIdentity]) -> Iterator[str]:
+def _servers(slots: Sequence[SlotIdentity]) -> Iterator[str]:
     servers = [slot.server for slot in slots if slot.server is not None]
     kinds = sorted({f"{server.kind} {server.version or '(version unknown)'}" for server in servers})
     if len(kinds) > 1:
         yield f"the slots ran different servers: {', '.join(kinds)}"
-    by_model: dict[str, set[str]] = {}
-    for server in servers:
-        if server.model is not None and server.digest is not None:
-            by_model.setdefault(server.model, set()).add(server.digest)
-    for model, digests in sorted(by_model.items()):
-        if len(digests) > 1:
-            yield f"{model} is not the same model on every slot: digests {', '.join(sorted(digests))}"
+
+
+def _models(configurations: Sequence[ConfigurationSummary]) -> Iterator[str]:
+    digests: dict[str, set[str]] = {}
+    for c in configurations:
+        if c.model is not None:
+            digests.setdefault(c.model, set()).update(c.model_digests)
+        if len(c.contexts) > 1:
+            lengths = ", ".join(map(str, c.contexts))
+            yield f"{c.config} ({c.agent}) was not run with one context length: {lengths} tokens"
+    for model, found in sorted(digests.items()):
+        if len(found) > 1:
+            yield f"{model} was not the same model in all runs: digests {', '.join(sorted(found))}"
 
 
 def _comparability(configurations: Sequence[ConfigurationSummary]) -> Iterator[str]:

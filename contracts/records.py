@@ -64,6 +64,12 @@ class StageRecord(Strict):
     slot: str | None = None
     pool: str | None = None
     host: str | None = None
+    server_version: str | None = None
+    """As the server tells, as are the three below."""
+    model_digest: str | None = None
+    quantisation: str | None = None
+    context: int | None = None
+    """Context length that the server ran the model with, tokens; num_ctx is what was asked for."""
     boot_id: str | None = None
     """started_ns and ended_ns can be compared only within one boot of one host."""
     started_at: datetime | None = None
@@ -113,6 +119,10 @@ def _record(outcome: JobOutcome, stage: StageResult) -> StageRecord:
         "slot": outcome.slot,
         "pool": outcome.pool,
         "host": outcome.host.host if outcome.host else None,
+        "server_version": outcome.server.version if outcome.server else None,
+        "model_digest": outcome.server.digest if outcome.server else None,
+        "quantisation": outcome.server.quantisation if outcome.server else None,
+        "context": outcome.server.context if outcome.server else None,
         "boot_id": outcome.boot_id,
         "started_at": stage.started_at,
         "started_ns": stage.started_ns,

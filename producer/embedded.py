@@ -20,7 +20,7 @@ from contracts.settings import BROKER
 from contracts.store import Store, claim_key, connect, lease_key
 from contracts.sweep import SweepSpec
 from producer import local_server
-from producer.embedded_redis import EmbeddedRedis
+from producer.embedded_redis import EmbeddedRedis, free_port
 from producer.processes import Child
 
 READY_S = 60.0
@@ -44,6 +44,7 @@ class Embedded:
         self._count = len(servers) or slots
         self._servers = list(servers)
         self._say = say
+        self._server_wait_s = 0.0
         self._redis: EmbeddedRedis | None = None
         self._children: list[Child] = []
         self._lock: IO[str] | None = None
@@ -134,20 +135,16 @@ class Embedded:
     def _start_servers(self, model_file: Path) -> None:
         threads = max(1, (os.cpu_count() or 1) // self._count)
         self._say(f"starting {self._count} model server(s): {local_server.MODEL} on {threads} core(s) each")
-        starting: list[tuple[Child, Path]] = []
         for name in self.slot_names:
-            address = self._home / f"{name}.address"
-            address.unlink(missing_ok=True)
-            command = [sys.executable, "-m", "producer.local_server", "--address-file", str(address)]
+            port = free_port()
+            command = [sys.executable, "-m", "producer.local_server", "--port", str(port)]
             command += ["--model-file", str(model_file), "--threads", str(threads)]
-            starting.append((self._child(f"the model server of {name}", f"server-{name}", command), address))
-        for child, address in starting:
-            child.wait_until(partial(_holds_text, address), seconds=READY_S)
-            self._servers.append(address.read_text(encoding="utf-8"))
+            self._child(f"the model server of {name}", f"server-{name}", command)
+            self._servers.append(f"http://127.0.0.1:{port}")
+        self._server_wait_s = READY_S
 
     def _start_aggregator(self) -> None:
-        command = [sys.executable, "-m", "worker", "--aggregator"]
-        self._child("the aggregator", "aggregator", command)
+        self._child("the aggregator", "aggregator", [sys.executable, "-m", "worker", "--aggregator"])
 
     def _start_workers(self) -> None:
         self._say(f"starting {self._count} worker(s), each pinned to its slot, and the aggregator")
@@ -155,10 +152,16 @@ class Embedded:
         for name, server in zip(self.slot_names, self._servers, strict=True):
             command = [sys.executable, "-m", "worker", "--slot", name, "--server", server]
             command += ["--pool", self._spec.pool, "--max-deadline", repr(self._spec.deadline)]
+            command += ["--wait", repr(self._server_wait_s)]
             workers.append(self._child(f"the worker of slot {name}", f"worker-{name}", command))
         store = Store(connect(self.url))
         for name, worker in zip(self.slot_names, workers, strict=True):
-            worker.wait_until(partial(_is_live, store, name), seconds=READY_S)
+            worker.wait_until(partial(self._is_live, store, name), seconds=READY_S + 10)
+
+    def _is_live(self, store: Store, slot: str) -> bool:
+        for child in self._all():
+            child.check()
+        return store.slot(slot) is not None
 
     def _child(self, name: str, log: str, command: list[str]) -> Child:
         file = self._home / "logs" / f"{log}.log"
@@ -185,11 +188,3 @@ class Embedded:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
-
-
-def _holds_text(file: Path) -> bool:
-    return file.exists() and file.stat().st_size > 0
-
-
-def _is_live(store: Store, slot: str) -> bool:
-    return store.slot(slot) is not None

@@ -1,6 +1,6 @@
 """The embedded model server: llama.cpp's own HTTP server with Gemma 3 270M, both from PyPI.
 
-Runs as a process of its own: ``python -m producer.local_server --address-file F``.
+Runs as a process of its own: ``python -m producer.local_server --port N …``.
 """
 
 from __future__ import annotations
@@ -57,12 +57,11 @@ def model_file() -> Path:
 
 
 def main() -> None:
-    """Serve until SIGTERM; write the address to the file once the server listens."""
+    """Serve until SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m producer.local_server")
-    parser.add_argument("--address-file", type=Path, required=True)
     parser.add_argument("--model-file", required=True)
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 
@@ -81,7 +80,7 @@ def main() -> None:
     parameters.cpuparams.n_threads = options.threads
     parameters.cpuparams_batch.n_threads = options.threads
     server = xllamacpp.Server(parameters)
-    options.address_file.write_text(server.listening_address, encoding="utf-8")
+    print(f"listening on {server.listening_address}", flush=True)
     while True:
         signal.pause()
 

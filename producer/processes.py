@@ -62,13 +62,17 @@ class Child:
         """
         until = time.monotonic() + seconds
         while not ready():
-            if not self.alive:
-                raise SetupError(f"{self.name} ended at once: {self.last_words()} (log: {self.log})")
+            self.check()
             if time.monotonic() > until:
                 raise SetupError(
                     f"{self.name} was not ready after {seconds:g} s: {self.last_words()} (log: {self.log})"
                 )
             time.sleep(0.02)
+
+    def check(self) -> None:
+        """Raise :class:`SetupError`, with the log's last line, where the process has ended."""
+        if not self.alive:
+            raise SetupError(f"{self.name} ended at once: {self.last_words()} (log: {self.log})")
 
     def revive(self) -> bool:
         """Start the process again if it has died; return whether it had.

@@ -14,6 +14,11 @@ from contracts.store import Progress
 LINE_EVERY_S = 10.0
 
 
+def say_line(console: Console, line: str) -> None:
+    """Print one line as it is: no markup, and not broken where the output is no terminal."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 class ProgressView:
     """Shows jobs done / running / failed, the current jobs and an ETA."""
 
@@ -49,7 +54,7 @@ class ProgressView:
 
     def say(self, line: str) -> None:
         """Print one line above the bar."""
-        self._bar.console.print(line, markup=False, highlight=False)
+        say_line(self._bar.console, line)
 
     def show(self, progress: Progress) -> None:
         detail = self._detail(progress)

@@ -27,4 +27,3 @@ def report(results: Path, out: Path, sd: SdKind) -> str:
     except OSError as error:
         raise ChimeraError(f"can't write the report to {out}: {error}") from None
     return f"{len(records)} stages, {len(summary.configurations)} configuration(s): {out / 'report.html'}"
-

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from contracts.celery_app import make_app
 from contracts.manifest import Manifest
+from contracts.slots import SlotStatus
 from contracts.store import Store, check, connect
 from producer.broker import given_broker, home
 from producer.dispatch import Dispatcher
@@ -18,7 +20,7 @@ from producer.follow import follow
 from producer.manifest import make_manifest
 from producer.plan import Plan, make_plan
 from producer.preflight import check_slots
-from producer.progress import ProgressView
+from producer.progress import ProgressView, say_line
 from producer.reconcile import Reconciler
 from producer.results import check_writable, write_results
 from producer.sweep_file import load
@@ -45,14 +47,11 @@ def run(options: RunOptions, console: Console) -> Path:
     """
     plan = make_plan(load(options.sweep_file), options.sweep_file)
     check_writable(options.results)
-
-    def say(line: str) -> None:
-        console.print(line, markup=False, highlight=False)
-
     url = given_broker(options.broker)
     if url is not None:
         check(connect(url, retries=0), url)
         return _run_on(url, plan, options, console, watch=lambda: None)
+    say = partial(say_line, console)
     with Embedded(plan.spec, home(), slots=options.slots, servers=options.servers, say=say) as embedded:
         return _run_on(embedded.url, plan, options, console, watch=embedded.watch)
 
@@ -65,23 +64,9 @@ def _run_on(url: str, plan: Plan, options: RunOptions, console: Console, watch: 
     jobs = plan.jobs(execution)
     done = store.jobs_done(execution)
     missing = [job for job in jobs if job.job_id not in done]
-    names = ", ".join(slot.slot for slot in slots)
-    console.print(
-        f"{plan.spec.name}: {len(plan.configurations)} configurations × {plan.spec.runs} runs = {plan.size} jobs "
-        f"over {plan.files} files, on slot(s) {names}",
-        highlight=False,
-        markup=False,
-    )
-    if manifest.resumed:
-        console.print(
-            f"resuming the unfinished execution {execution}: {len(done)} of {plan.size} jobs are done, "
-            f"{len(missing)} run now (--fresh starts anew)",
-            highlight=False,
-            markup=False,
-        )
-    dispatcher = Dispatcher(
-        make_app(url, max_deadline_s=plan.spec.deadline), execution, store.next_generation(execution)
-    )
+    _announce(plan, manifest, len(missing), slots, console)
+    app = make_app(url, max_deadline_s=plan.spec.deadline)
+    dispatcher = Dispatcher(app, execution, store.next_generation(execution))
     dispatcher.publish(missing)
     with ProgressView(console, plan.size, len(done)) as view:
         reconciler = Reconciler(store, dispatcher, jobs, view.say)
@@ -89,6 +74,22 @@ def _run_on(url: str, plan: Plan, options: RunOptions, console: Console, watch: 
     folder = write_results(store, execution, options.results)
     show_ranking(folder, console)
     return folder
+
+
+def _announce(
+    plan: Plan, manifest: Manifest, missing: int, slots: list[SlotStatus], console: Console
+) -> None:
+    say_line(
+        console,
+        f"{plan.spec.name}: {len(plan.configurations)} configurations × {plan.spec.runs} runs = {plan.size} "
+        f"jobs over {plan.files} files, on slot(s) {', '.join(slot.slot for slot in slots)}",
+    )
+    if manifest.resumed:
+        say_line(
+            console,
+            f"resuming the unfinished execution {manifest.execution}: {plan.size - missing} of {plan.size} "
+            f"jobs are done, {missing} run now (--fresh starts anew)",
+        )
 
 
 def _take_up(store: Store, plan: Plan, fresh: bool) -> Manifest | None:

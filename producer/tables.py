@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from analysis.models import SweepSummary
 from analysis.statistics.estimate import Estimate
 from contracts.configuration import PARAMETER_NAMES, format_value
 from producer.plan import Plan
+from producer.progress import say_line
 
 
 def show_plan(plan: Plan, job_s: float | None, slots: int | None, console: Console) -> None:
@@ -46,7 +48,7 @@ def show_plan(plan: Plan, job_s: float | None, slots: int | None, console: Conso
     lines.append(f"duration   {_duration(plan, job_s, slots or 1)}")
     lines.append(f"sweep id   {plan.sweep_id}")
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say_line(console, line)
 
 
 def _duration(plan: Plan, job_s: float | None, slots: int) -> str:
@@ -90,9 +92,18 @@ def show_ranking(folder: Path, console: Console) -> None:
     """Print the short table at the end of a sweep, from its ``summary.json``."""
     summary = SweepSummary.model_validate_json((folder / "summary.json").read_text(encoding="utf-8"))
     by_name = {(c.config, c.agent): c for c in summary.configurations}
-    table = Table(title="± is the sample sd over runs; valid calls only", title_justify="left")
-    for column in ("#", "configuration", "runs ok", "throughput tok/s", "TTFT ms (not cold)", "calls"):
-        table.add_column(column, justify="right" if column not in ("configuration", "calls") else "left")
+    table = Table(
+        "#",
+        Column("configuration", overflow="fold"),
+        Column("runs ok", justify="right"),
+        Column("tok/s", justify="right", no_wrap=True),
+        Column("TTFT ms", justify="right", no_wrap=True),
+        Column("calls", overflow="fold"),
+        title="± is the sample sd over runs; valid calls only; TTFT without calls known to be cold",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
     for place in summary.ranking:
         c = by_name[place.config, place.agent]
         table.add_row(
@@ -105,10 +116,10 @@ def show_ranking(folder: Path, console: Console) -> None:
         )
     console.print(table)
     for line in (summary.verdict, *summary.warnings):
-        console.print(line, markup=False, highlight=False)
+        say_line(console, line)
 
 
 def _estimate(value: Estimate) -> str:
     if value.mean is None:
         return "–"
-    return f"{value.mean:.2f}" + ("" if value.sd is None else f" ± {value.sd:.2f}") + f" (n = {value.n})"
+    return f"{value.mean:.2f}" + (" (one run)" if value.sd is None else f" ± {value.sd:.2f}")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.cluster import Cluster, Shell
 
 from contracts.store import Store, connect
 from producer.embedded_redis import EmbeddedRedis
+from tests.support.cluster import Cluster, Shell
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 
 from contracts.failures import ChimeraError, SetupError
 from contracts.queues import AGGREGATE_QUEUE, pool_queue, slot_queue
@@ -18,6 +19,7 @@ from contracts.store import Store, check, connect
 from worker.slot import probe
 
 COMMON = ("--pool", "prefork", "--concurrency", "1", "--without-gossip", "--without-mingle", "--events")
+RETRY_S = 0.1
 
 
 def main(arguments: list[str]) -> None:
@@ -30,6 +32,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--pool", default=DEFAULT_POOL)
     parser.add_argument("--gpu", type=int)
     parser.add_argument("--max-deadline", type=float, default=DEFAULT_MAX_DEADLINE_S)
+    parser.add_argument("--wait", type=float, default=0.0, help="seconds that the server may take to come up")
     parser.add_argument("--loglevel", default="warning")
     options = parser.parse_args(arguments)
     try:
@@ -39,7 +42,7 @@ def main(arguments: list[str]) -> None:
             settings = WorkerSettings(
                 options.slot, options.pool, options.server, options.gpu, options.max_deadline
             )
-            _check(settings)
+            _check(settings, options.wait)
             queues = f"{pool_queue(settings.pool)},{slot_queue(settings.slot)}"
             pin = {} if settings.gpu is None else {"CUDA_VISIBLE_DEVICES": str(settings.gpu)}
             _become_celery(settings.slot, queues, options.loglevel, settings.environment() | pin)
@@ -48,9 +51,10 @@ def main(arguments: list[str]) -> None:
         sys.exit(error.exit_code)
 
 
-def _check(settings: WorkerSettings) -> None:
+def _check(settings: WorkerSettings, wait_s: float) -> None:
     if not settings.server:
         raise SetupError("give the slot's model server: --server http://127.0.0.1:11434")
+    until = time.monotonic() + wait_s
     url = broker_url()
     client = connect(url, retries=0)
     check(client, url)
@@ -60,9 +64,10 @@ def _check(settings: WorkerSettings) -> None:
             f"slot {settings.slot!r} has a live worker already (pid {other.pid} on {other.host}); "
             "stop it, or give this one another name"
         )
-    _, problem = probe(settings.server)
-    if problem is not None:
-        raise SetupError(problem)
+    while (problem := probe(settings.server)[1]) is not None:
+        if time.monotonic() >= until:
+            raise SetupError(problem)
+        time.sleep(RETRY_S)
 
 
 def _become_celery(name: str, queues: str, loglevel: str, environment: dict[str, str]) -> None:

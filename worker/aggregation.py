@@ -10,7 +10,7 @@ from analysis.results_folder import documents
 from analysis.summary import ConfigurationSummary, summarise_configuration, summarise_sweep
 from contracts.failures import ChimeraError
 from contracts.manifest import Manifest, SlotIdentity
-from contracts.outcome import JobOutcome
+from contracts.outcome import JobOutcome, ServerIdentity
 from contracts.records import records_of
 from contracts.store import Store
 
@@ -64,4 +64,8 @@ def _manifest(store: Store, execution: str) -> Manifest:
 
 
 def _slot_identity(outcome: JobOutcome) -> SlotIdentity:
-    return SlotIdentity(slot=outcome.slot, pool=outcome.pool, host=outcome.host, server=outcome.server)
+    # What belongs to a model, not to the server, is told per stage: a slot may run several.
+    server = outcome.server and ServerIdentity(
+        kind=outcome.server.kind, url=outcome.server.url, version=outcome.server.version
+    )
+    return SlotIdentity(slot=outcome.slot, pool=outcome.pool, host=outcome.host, server=server)

@@ -151,3 +151,12 @@ async def test_timeout_frees_the_slot(server: ModelServer) -> None:
     result = await server.call(ask(400), 0.6)
     assert result.outcome is Outcome.TIMEOUT
     assert (await server.call(ask(2), 60)).outcome is Outcome.TRUNCATED
+
+
+async def test_calls_in_a_row_never_meet_the_servers_close(url: str) -> None:
+    # llama.cpp closes the connection after each streamed answer.
+    client = open_server(ServerSpec(kind="openai", api="completions"), url)
+    request = CallRequest(MODEL, PROMPT, None, Parameters(num_predict=2), None)
+    outcomes = [(await client.call(request, 60)).outcome for _ in range(25)]
+    await client.aclose()
+    assert set(outcomes) == {Outcome.TRUNCATED}

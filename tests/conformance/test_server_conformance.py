@@ -202,7 +202,7 @@ async def test_unknown_model(client: ModelServer) -> None:
 
 
 async def test_models_and_identity(client: ModelServer, reference: ReferenceServer) -> None:
-    names = await client.models()
+    assert {"ref", "ref:cold"} <= {name.removesuffix(":latest") for name in await client.models()}
     await client.call(ask(), 20)
     identity = await client.identify("ref")
     assert identity.kind == client.kind

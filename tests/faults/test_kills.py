@@ -8,13 +8,13 @@ from collections import Counter
 from pathlib import Path
 
 import psutil
-from tests.support.cluster import Cluster, Shell, calls_of, start_reference_server, wait_for
-from tests.support.sweeps import write_sweep
 
 from analysis.stages_io import read_stages
 from contracts.store import Store, connect
 from producer import embedded_redis
 from producer.processes import Child
+from tests.support.cluster import Cluster, Shell, calls_of, start_reference_server, wait_for
+from tests.support.sweeps import write_sweep
 
 
 def pool_process(worker: Child) -> psutil.Process:
@@ -49,7 +49,9 @@ def test_a_killed_worker_costs_a_repetition_and_nothing_else(
     (victim,) = running(cluster)
     child = pool_process(worker)
     os.kill(worker.pid, signal.SIGKILL)
-    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, what="its pool dies too")
+    wait_for(
+        lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, what="its pool dies too"
+    )
     cluster.store.drop_slot("s0")
     cluster.slot("s0", server)
     wait_for(lambda: not run.alive, seconds=120, what="the sweep completes")

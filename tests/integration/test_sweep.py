@@ -7,13 +7,12 @@ import json
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from tests.support.cluster import Cluster, calls_of
-from tests.support.sweeps import write_sweep
-
 from contracts.manifest import Manifest
 from contracts.outcome import JobOutcome
 from contracts.records import StageRecord
 from producer.report import report
+from tests.support.cluster import Cluster, calls_of
+from tests.support.sweeps import write_sweep
 
 
 def records(folder: Path) -> list[StageRecord]:
@@ -79,9 +78,7 @@ def test_a_sweep_ends_with_its_report(cluster: Cluster, tmp_path: Path, corpus: 
 def test_a_slot_never_measures_two_jobs_at_once_and_two_slots_share_the_work(
     cluster: Cluster, tmp_path: Path, corpus: Path
 ) -> None:
-    servers = {
-        name: cluster.reference_server(name, ttft_ms=50, itl_ms=5, tokens=60) for name in ("r0", "r1")
-    }
+    servers = {name: cluster.reference_server(name, ttft_ms=50, itl_ms=5, tokens=60) for name in ("r0", "r1")}
     cluster.aggregator()
     cluster.slot("s0", servers["r0"])
     cluster.slot("s1", servers["r1"])

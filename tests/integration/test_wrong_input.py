@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from pathlib import Path
+
+import pytest
 
 from tests.support.cluster import Cluster, Shell
 from tests.support.sweeps import write_sweep
@@ -13,7 +14,10 @@ def test_a_wrong_sweep_file_ends_with_exit_code_2(shell: Shell, corpus: Path) ->
     sweep = write_sweep(shell.folder, runz=3)
     code, output = shell.run("run", str(sweep))
     assert code == 2
-    assert output == f"chimera: {sweep}:{len(sweep.read_text().splitlines())}: runz: unknown key; did you mean 'runs'?\n"
+    assert (
+        output
+        == f"chimera: {sweep}:{len(sweep.read_text().splitlines())}: runz: unknown key; did you mean 'runs'?\n"
+    )
     assert not shell.home.exists()
 
 

@@ -34,7 +34,9 @@ def wait_for(condition: Callable[[], Any], *, seconds: float = 60.0, what: str =
     raise AssertionError(f"not within {seconds:g} s: {what or condition}")
 
 
-def start_reference_server(folder: Path, name: str = "reference", **options: float | str) -> tuple[Child, str]:
+def start_reference_server(
+    folder: Path, name: str = "reference", **options: float | str
+) -> tuple[Child, str]:
     """Start a reference server; return it and its address."""
     arguments = [f"--{key.replace('_', '-')}={value}" for key, value in options.items()]
     log = folder / f"{name}.log"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
 import socket
 from typing import Any
@@ -17,6 +18,7 @@ from worker.servers.text import decode_json, error_message, excerpt
 
 CONNECT_TIMEOUT_S = 5.0
 ASK_TIMEOUT_S = 10.0
+WARM_TIMEOUT_S = 2.0
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 # llama.cpp closes an idle connection after 5 s: let go of it first, or a request may meet the close.
 KEEPALIVE_S = 3.0
@@ -64,22 +66,41 @@ class Connection:
     async def ask(self, path: str, payload: dict[str, Any] | None = None) -> Answer:
         """GET ``path``, or POST ``payload`` there, and return the answer; never more than 8 MiB.
 
+        A request that met the close of a kept connection is sent again once: it asks, it does nothing.
+
         Raises:
             ServerUnreachable: no HTTP response came.
         """
-        method = "GET" if payload is None else "POST"
         try:
             async with asyncio.timeout(ASK_TIMEOUT_S):
-                async with self.client.stream(method, self.url + path, json=payload) as response:
-                    body = bytearray()
-                    async for chunk in response.aiter_raw():
-                        body += chunk
-                        if len(body) > MAX_ANSWER_BYTES:
-                            break
+                try:
+                    return await self._ask(path, payload)
+                except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                    return await self._ask(path, payload)
         except TimeoutError:
             raise ServerUnreachable(f"{self.url}: no answer within {ASK_TIMEOUT_S:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise ServerUnreachable(f"{self.url}: {explain(error)}") from None
+
+    async def warm(self, path: str, timeout_s: float) -> None:
+        """Ask for ``path``, so that the next request finds a connection that certainly stands.
+
+        llama.cpp closes the connection after every streamed answer, whatever its Keep-Alive header
+        says, and a generation written on it just then would be lost. Where nothing answers, the
+        request itself will tell.
+        """
+        with contextlib.suppress(ServerUnreachable, TimeoutError):
+            async with asyncio.timeout(max(min(timeout_s, WARM_TIMEOUT_S), 0.0)):
+                await self.ask(path)
+
+    async def _ask(self, path: str, payload: dict[str, Any] | None) -> Answer:
+        method = "GET" if payload is None else "POST"
+        async with self.client.stream(method, self.url + path, json=payload) as response:
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > MAX_ANSWER_BYTES:
+                    break
         return Answer(path, response.status_code, bytes(body))
 
     async def aclose(self) -> None:

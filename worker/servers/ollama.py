@@ -90,7 +90,7 @@ def generate_request(request: CallRequest) -> StreamRequest:
         payload["system"] = request.system
     if request.answer_schema is not None:
         payload["format"] = request.answer_schema
-    return StreamRequest("/api/generate", payload, NdjsonDecoder, _is_last, MEDIA_TYPES)
+    return StreamRequest("/api/generate", "/api/version", payload, NdjsonDecoder, _is_last, MEDIA_TYPES)
 
 
 def read_generate(frames: list[Frame]) -> Reading:

@@ -67,7 +67,7 @@ def completion_request(spec: ServerSpec, flavour: Flavour | None, request: CallR
         if schema is not None:
             payload["json_schema"] = schema
         path = "/v1/completions"
-    return StreamRequest(path, payload, SseDecoder, _is_last, MEDIA_TYPES)
+    return StreamRequest(path, "/v1/models", payload, SseDecoder, _is_last, MEDIA_TYPES)
 
 
 def _is_last(frame: Frame) -> bool:

@@ -18,7 +18,7 @@ def configuration_section(c: ConfigurationSummary, sweep: SweepSummary, anchor: 
         f"Chimera Agent Report: {c.config} ({c.agent})",
         (
             _header(c, sweep),
-            Section("Configuration", (Paragraph(_parameters(c)),)),
+            Section("Configuration", (Paragraph(_parameters(c)), *_as_run(c))),
             aggregate_section(c),
             Section("Excluded", (_excluded(c),)),
             *_notes(c),
@@ -57,6 +57,17 @@ def _parameters(c: ConfigurationSummary) -> str:
     if c.parameters is None:
         return f"{c.config} (parameters not recorded)"
     return describe_parameters(c.parameters)
+
+
+def _as_run(c: ConfigurationSummary) -> tuple[Paragraph, ...]:
+    """Say what the server itself told of the model that it ran; what it did not tell is left out."""
+    told = (
+        ("context", ", ".join(f"{tokens} tokens" for tokens in c.contexts)),
+        ("quantisation", ", ".join(c.quantisations)),
+        ("model digest", ", ".join(c.model_digests)),
+    )
+    words = "; ".join(f"{name} {text}" for name, text in told if text)
+    return (Paragraph(f"As the server ran it: {words}."),) if words else ()
 
 
 def _excluded(c: ConfigurationSummary) -> Block:

@@ -64,9 +64,9 @@ def _code(summary: SweepSummary) -> str:
 def _slots(summary: SweepSummary) -> Iterator[Block]:
     if not summary.slots:
         return
-    header = ("Slot", "Pool", "Host", "CPU", "GPU", "Server", "Model digest", "Quantisation", "Context")
+    header = ("Slot", "Pool", "Host", "CPU", "GPU", "Server")
     rows = tuple(Row(_slot(slot)) for slot in summary.slots)
-    yield Section("Slots, Hosts and Servers", (Table(header, "llllllllr", rows),))
+    yield Section("Slots, Hosts and Servers", (Table(header, "llllll", rows),))
 
 
 def _slot(slot: SlotIdentity) -> tuple[str, ...]:
@@ -81,9 +81,6 @@ def _slot(slot: SlotIdentity) -> tuple[str, ...]:
         cpu,
         _gpus(slot),
         f"{server.kind} {server.version or '(version not told)'}" if server else ABSENT,
-        (server.digest if server else None) or ABSENT,
-        (server.quantisation if server else None) or ABSENT,
-        count(server.context if server else None),
     )
 
 

@@ -96,7 +96,7 @@ def test_excluded_in_configuration_and_overview(markdown) -> None:
     overview = section(markdown, "## Sweep Overview")
     assert f"| b_first | chimera | 3 | report | {reason} |" in overview
     assert (
-        "| s0 | default | node-1, linux (x86_64) | Test CPU (8 logical) | RTX Test | ollama 0.12 | abc |"
+        "| s0 | default | node-1, linux (x86_64) | Test CPU (8 logical) | RTX Test | ollama 0.12 |"
         in overview
     )
     assert "| 2 of 4 |" in overview

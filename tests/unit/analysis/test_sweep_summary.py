@@ -152,11 +152,17 @@ def test_overlap_is_symmetric_and_needs_a_spread() -> None:
 
 def test_mixed_places_are_warned_of(record, manifest) -> None:
     slot = manifest().slots[0]
-    other = slot.server.model_copy(update={"version": "9", "digest": "other"})
+    other = slot.server.model_copy(update={"version": "9"})
     slots = (slot, SlotIdentity(slot="s1", pool="q", server=other))
     rows = [
-        record(config="b_first", slot="s0", pool="p", host="h0"),
-        record(config="a_second", slot="s1", pool="q", host="h1", outcome="truncated"),
+        record(
+            config="b_first", slot="s0", pool="p", host="h0", model="m:1", model_digest="abc", context=1024
+        ),
+        record(config="b_first", run=2, slot="s0", pool="p", host="h0", model="m:1", context=2048),
+        record(
+            **{"config": "a_second", "slot": "s1", "pool": "q", "host": "h1", "outcome": "truncated"},
+            **{"model": "m:1", "model_digest": "other"},
+        ),
     ]
     found = " | ".join(summarise_records(rows, manifest(runs=1, slots=slots)).warnings)
     for part in (
@@ -164,7 +170,8 @@ def test_mixed_places_are_warned_of(record, manifest) -> None:
         "several hosts: h0, h1",
         "not every configuration was measured on the same slots",
         "different servers: ollama 0.12, ollama 9",
-        "m:1 is not the same model on every slot: digests abc, other",
+        "m:1 was not the same model in all runs: digests abc, other",
+        "b_first (chimera) was not run with one context length: 1024, 2048 tokens",
         "1 call was cut at the asked length limit",
         "fewer than 3 runs",
     ):
