@@ -6,6 +6,8 @@ and ARCHITECTURE.md name them.
 
 from __future__ import annotations
 
+import ssl
+
 from celery import Celery
 from kombu import Queue
 
@@ -35,6 +37,9 @@ def make_app(broker: str, *, max_deadline_s: float) -> Celery:
         "socket_keepalive": True,
     }
     app = Celery("chimera", broker=broker, backend=f"contracts.chord_backend:PersistentChordBackend+{broker}")
+    if broker.startswith("rediss://") and "ssl_cert_reqs" not in broker:
+        # Celery has no default here; redis-py's own, used by the store, is the same.
+        app.conf.broker_use_ssl = app.conf.redis_backend_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
     app.conf.update(
         task_serializer=SERIALIZER,
         result_serializer=SERIALIZER,
