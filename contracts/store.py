@@ -34,7 +34,12 @@ from contracts.manifest import Manifest, SlotIdentity
 from contracts.outcome import JobOutcome
 from contracts.slots import SlotStatus
 
-Status = Literal["running", "finished"]
+Status = Literal["running", "finished", "collected"]
+"""``finished``: the report is in the store; ``collected``: and in a results folder."""
+
+KEPT_S = 7 * 86_400
+"""How long the store keeps a collected execution, s."""
+_KINDS = ("manifest", "state", "outcomes", "failed", "running", "attempts", "summaries", "slots", "documents")
 
 _PUT_OUTCOME = """
 local first = redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
@@ -137,6 +142,14 @@ class Store:
 
     def set_finished(self, execution: str) -> None:
         self.client.hset(_key(execution, "state"), "status", "finished")
+
+    def set_collected(self, execution: str) -> None:
+        """Record that the results are on disk; the store forgets the execution after :data:`KEPT_S`."""
+        with self.client.pipeline(transaction=True) as pipe:
+            pipe.hset(_key(execution, "state"), "status", "collected")
+            for kind in _KINDS:
+                pipe.expire(_key(execution, kind), KEPT_S)
+            pipe.execute()
 
     def set_problem(self, execution: str, problem: str) -> None:
         """Record why the execution can't be summarised; the follower shows it."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from contracts.celery_app import make_app
+from contracts.failures import InputError
 from contracts.manifest import Manifest
 from contracts.slots import SlotStatus
 from contracts.store import Store, check, connect
@@ -48,7 +49,11 @@ def run(options: RunOptions, console: Console) -> Path:
     plan = make_plan(load(options.sweep_file), options.sweep_file)
     check_writable(options.results)
     url = given_broker(options.broker)
+    if options.servers and options.slots not in (1, len(options.servers)):
+        raise InputError("--slots goes without --server: each --server makes one slot")
     if url is not None:
+        if options.servers or options.slots != 1:
+            raise InputError("--slots and --server are for the embedded default, not for a broker's cluster")
         check(connect(url, retries=0), url)
         return _run_on(url, plan, options, console, watch=lambda: None)
     say = partial(say_line, console)
@@ -59,12 +64,19 @@ def run(options: RunOptions, console: Console) -> Path:
 def _run_on(url: str, plan: Plan, options: RunOptions, console: Console, watch: Callable[[], None]) -> Path:
     store = Store(connect(url))
     slots = check_slots(plan, store)
-    manifest = _take_up(store, plan, options.fresh) or _begin(store, plan)
+    taken_up = _take_up(store, plan, options.fresh)
+    manifest = taken_up or _begin(store, plan)
     execution = manifest.execution
     jobs = plan.jobs(execution)
     done = store.jobs_done(execution)
     missing = [job for job in jobs if job.job_id not in done]
-    _announce(plan, manifest, len(missing), slots, console)
+    _announce(plan, slots, console)
+    if taken_up:
+        say_line(
+            console,
+            f"resuming the unfinished execution {execution}: {plan.size - len(missing)} of {plan.size} jobs "
+            f"are done, {len(missing)} run now (--fresh starts anew)",
+        )
     app = make_app(url, max_deadline_s=plan.spec.deadline)
     dispatcher = Dispatcher(app, execution, store.next_generation(execution))
     dispatcher.publish(missing)
@@ -72,33 +84,28 @@ def _run_on(url: str, plan: Plan, options: RunOptions, console: Console, watch: 
         reconciler = Reconciler(store, dispatcher, jobs, view.say)
         follow(store, execution, view, reconciler, watch)
     folder = write_results(store, execution, options.results)
+    store.set_collected(execution)
     show_ranking(folder, console)
     return folder
 
 
-def _announce(
-    plan: Plan, manifest: Manifest, missing: int, slots: list[SlotStatus], console: Console
-) -> None:
+def _announce(plan: Plan, slots: list[SlotStatus], console: Console) -> None:
     say_line(
         console,
         f"{plan.spec.name}: {len(plan.configurations)} configurations × {plan.spec.runs} runs = {plan.size} "
         f"jobs over {plan.files} files, on slot(s) {', '.join(slot.slot for slot in slots)}",
     )
-    if manifest.resumed:
-        say_line(
-            console,
-            f"resuming the unfinished execution {manifest.execution}: {plan.size - missing} of {plan.size} "
-            f"jobs are done, {missing} run now (--fresh starts anew)",
-        )
 
 
 def _take_up(store: Store, plan: Plan, fresh: bool) -> Manifest | None:
-    """Return the manifest of the sweep's newest execution if it is unfinished."""
+    """Return the manifest of the sweep's newest execution if its results are not on disk yet."""
     newest = None if fresh else store.newest(plan.sweep_id)
-    if newest is None or newest[1] == "finished":
+    if newest is None or newest[1] == "collected":
         return None
-    manifest = newest[0].model_copy(update={"resumed": newest[0].resumed + 1})
-    store.put_manifest(manifest)
+    manifest, status = newest
+    if status == "running":
+        manifest = manifest.model_copy(update={"resumed": manifest.resumed + 1})
+        store.put_manifest(manifest)
     return manifest
 
 

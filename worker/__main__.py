@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 
@@ -16,6 +17,7 @@ from contracts.settings import (
     broker_url,
 )
 from contracts.store import Store, check, connect
+from contracts.sweep import NAME_PATTERN
 from worker.slot import probe
 
 COMMON = ("--pool", "prefork", "--concurrency", "1", "--without-gossip", "--without-mingle", "--events")
@@ -54,6 +56,9 @@ def main(arguments: list[str]) -> None:
 def _check(settings: WorkerSettings, wait_s: float) -> None:
     if not settings.server:
         raise SetupError("give the slot's model server: --server http://127.0.0.1:11434")
+    for what, name in (("slot", settings.slot), ("pool", settings.pool)):
+        if not re.match(NAME_PATTERN, name):
+            raise SetupError(f"{name!r} is no name for a {what}: letters, digits, '.', '_' and '-', up to 64")
     until = time.monotonic() + wait_s
     url = broker_url()
     client = connect(url, retries=0)

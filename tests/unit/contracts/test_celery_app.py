@@ -29,6 +29,12 @@ def test_the_backend_is_the_persistent_one(scheme: str) -> None:
     assert isinstance(app.backend, PersistentChordBackend)
 
 
+def test_the_configuration_that_flower_shows_has_no_password() -> None:
+    app = make_app("redis://user:hunter2@127.0.0.1:1/0", max_deadline_s=1)
+    assert "hunter2" not in str(app.conf.table(with_defaults=True, censored=True))
+    assert "hunter2" not in app.backend.as_uri()
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
