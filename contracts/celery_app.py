@@ -36,11 +36,7 @@ def make_app(broker: str, *, max_deadline_s: float) -> Celery:
         "health_check_interval": 10,
         "socket_keepalive": True,
     }
-    app = Celery("chimera", broker=broker, backend=broker)
-    # Not as "module:Class+redis://…": Celery would not know where the password stands in that, and show it.
-    app.loader.override_backends = dict.fromkeys(
-        ("redis", "rediss"), "contracts.chord_backend:PersistentChordBackend"
-    )
+    app = Celery("chimera", broker=broker, backend=f"contracts.chord_backend:PersistentChordBackend+{broker}")
     if broker.startswith("rediss://") and "ssl_cert_reqs" not in broker:
         # Celery has no default here; redis-py's own, used by the store, is the same.
         app.conf.broker_use_ssl = app.conf.redis_backend_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
