@@ -37,16 +37,26 @@ class Reconciler:
         self._execution = jobs[0].execution
         self._last = time.monotonic()
         self._suspects: set[str] = set()
+        self._without_slots = False
 
     def look(self, progress: Progress) -> None:
         """Look once per ``EVERY_S``; errors of Redis pass through."""
         if time.monotonic() - self._last < EVERY_S:
             return
         self._last = time.monotonic()
+        self._look_for_slots(progress)
         suspects = self._find(progress)
         for suspect in sorted(suspects & self._suspects):
             self._send_again(suspect)
         self._suspects = suspects - self._suspects
+
+    def _look_for_slots(self, progress: Progress) -> None:
+        pools = {job.pool for job in self._jobs.values()}
+        idle = not progress.running and progress.done < len(self._jobs)
+        without = idle and not any(slot.pool in pools for slot in self._store.slots())
+        if without and not self._without_slots:
+            self._say(f"no slot of pool {', '.join(sorted(pools))} is live; waiting for a worker")
+        self._without_slots = without
 
     def _find(self, progress: Progress) -> set[str]:
         """Return what looks lost, each as ``kind:id``."""

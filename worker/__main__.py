@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import re
 import sys
 import time
+
+import psutil
 
 from contracts.failures import ChimeraError, SetupError
 from contracts.queues import AGGREGATE_QUEUE, pool_queue, slot_queue
@@ -16,6 +19,7 @@ from contracts.settings import (
     WorkerSettings,
     broker_url,
 )
+from contracts.slots import SlotStatus
 from contracts.store import Store, check, connect
 from contracts.sweep import NAME_PATTERN
 from worker.slot import probe
@@ -64,7 +68,7 @@ def _check(settings: WorkerSettings, wait_s: float) -> None:
     client = connect(url, retries=0)
     check(client, url)
     other = Store(client).slot(settings.slot)
-    if other is not None:
+    if other is not None and not _is_dead(other):
         raise SetupError(
             f"slot {settings.slot!r} has a live worker already (pid {other.pid} on {other.host}); "
             "stop it, or give this one another name"
@@ -73,6 +77,17 @@ def _check(settings: WorkerSettings, wait_s: float) -> None:
         if time.monotonic() >= until:
             raise SetupError(problem)
         time.sleep(RETRY_S)
+
+
+def _is_dead(other: SlotStatus) -> bool:
+    """Return whether a status is what a killed worker of this machine left: it outlives it by seconds."""
+    if other.host != platform.node():
+        return False
+    try:
+        # After exec, and as process 1 of a container that was started again, the pid is our own.
+        return other.pid == os.getpid() or psutil.Process(other.pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _become_celery(name: str, queues: str, loglevel: str, environment: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import psutil
+import pytest
 
 from analysis.stages_io import read_stages
 from contracts.store import Store, connect
@@ -52,7 +53,6 @@ def test_a_killed_worker_costs_a_repetition_and_nothing_else(
     wait_for(
         lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, what="its pool dies too"
     )
-    cluster.store.drop_slot("s0")
     cluster.slot("s0", server)
     wait_for(lambda: not run.alive, seconds=120, what="the sweep completes")
     assert run.returncode == 0, run.log.read_text()
@@ -98,6 +98,25 @@ def test_a_job_that_kills_its_worker_each_time_is_given_up(
     assert "given up: its worker died 3 times" in str(stages[0].reason)
 
 
+@pytest.mark.parametrize("victim", ["worker.app worker --pool prefork --concurrency 1", "valkey-server"])
+def test_an_embedded_part_that_is_killed_is_started_again(shell: Shell, corpus: Path, victim: str) -> None:
+    reference, url, command = embedded_sweep(shell)
+    try:
+        run = shell.start(*command)
+        wait_for(lambda: len(calls_of(url)) >= 3, what="a job is done, the second runs")
+        for process in psutil.Process(run.pid).children():
+            if victim in " ".join(process.cmdline()):
+                process.kill()
+        output, _ = run.communicate(timeout=120)
+        assert run.returncode == 0, output
+        assert "died and was started again" in output
+        (folder,) = (shell.folder / "results" / "test").iterdir()
+        assert set(measured_jobs(folder).values()) == {1} and len(measured_jobs(folder)) == 4
+        assert shell.left_over() == []
+    finally:
+        reference.stop_now()
+
+
 def embedded_sweep(shell: Shell) -> tuple[Child, str, list[str]]:
     reference, url = start_reference_server(shell.folder, ttft_ms=50, itl_ms=10, tokens=50)
     sweep = write_sweep(shell.folder, runs=4, axes={"temperature": [0.5]})
@@ -141,24 +160,6 @@ def test_a_killed_producer_takes_all_with_it_and_can_be_resumed(shell: Shell, co
         assert "resuming the unfinished execution" in output
         (folder,) = (shell.folder / "results" / "test").iterdir()
         assert set(measured_jobs(folder).values()) == {1} and len(measured_jobs(folder)) == 4
-    finally:
-        reference.stop_now()
-
-
-def test_a_killed_redis_loses_nothing(shell: Shell, corpus: Path) -> None:
-    reference, url, command = embedded_sweep(shell)
-    try:
-        run = shell.start(*command)
-        wait_for(lambda: len(calls_of(url)) >= 3, what="a job is done, the second runs")
-        broker = embedded_redis.running(shell.home)
-        assert broker is not None
-        os.kill(int(connect(broker).info()["process_id"]), signal.SIGKILL)
-        output, _ = run.communicate(timeout=120)
-        assert run.returncode == 0, output
-        assert "the embedded Redis died and was started again" in output
-        (folder,) = (shell.folder / "results" / "test").iterdir()
-        assert set(measured_jobs(folder).values()) == {1} and len(measured_jobs(folder)) == 4
-        assert shell.left_over() == []
     finally:
         reference.stop_now()
 
