@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOG = ROOT / ".venv-install.log"
-NEEDED_BYTES = 1_500_000_000
+NEEDED_MB = int(os.environ.get("CHIMERA_BOOTSTRAP_NEEDS_MB", "1500"))
 MINIMUM = (3, 11)
 
 
@@ -25,11 +25,9 @@ def main() -> None:
     wanted = hashlib.sha256(lock.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
     if stamp.is_file() and stamp.read_text() == wanted:
         return
-    free = shutil.disk_usage(ROOT).free
-    if free < NEEDED_BYTES:
-        fail(
-            f"the disk is too full: {free // 2**20} MB free in {ROOT}, {NEEDED_BYTES // 2**20} MB are needed"
-        )
+    free_mb = shutil.disk_usage(ROOT).free // 2**20
+    if free_mb < NEEDED_MB:
+        fail(f"the disk is too full: {free_mb} MB free in {ROOT}, {NEEDED_MB} MB are needed")
     say(f"setting up .venv from {lock.relative_to(ROOT)} (the first time this downloads about 350 MB)")
     python = VENV / "bin" / "python"
     if not python.exists():
