@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -98,86 +101,85 @@ def test_a_job_that_kills_its_worker_each_time_is_given_up(
     assert "given up: its worker died 3 times" in str(stages[0].reason)
 
 
-@pytest.mark.parametrize("victim", ["worker.app worker --pool prefork --concurrency 1", "valkey-server"])
-def test_an_embedded_part_that_is_killed_is_started_again(shell: Shell, corpus: Path, victim: str) -> None:
-    reference, url, command = embedded_sweep(shell)
-    try:
-        run = shell.start(*command)
-        wait_for(lambda: len(calls_of(url)) >= 3, what="a job is done, the second runs")
-        for process in psutil.Process(run.pid).children():
-            if victim in " ".join(process.cmdline()):
-                process.kill()
-        output, _ = run.communicate(timeout=120)
-        assert run.returncode == 0, output
-        assert "died and was started again" in output
-        (folder,) = (shell.folder / "results" / "test").iterdir()
-        assert set(measured_jobs(folder).values()) == {1} and len(measured_jobs(folder)) == 4
-        assert shell.left_over() == []
-    finally:
-        reference.stop_now()
+@dataclass
+class Embedded:
+    """``chimera run`` with an embedded Redis and worker, on a reference server: 4 jobs of two calls."""
+
+    shell: Shell
+    server: str
+    command: list[str]
+
+    def start(self, calls: int) -> subprocess.Popen[str]:
+        """Start the sweep and return it once the server has seen that many calls."""
+        run = self.shell.start(*self.command)
+        wait_for(lambda: len(calls_of(self.server)) >= calls, what=f"{calls} calls were sent")
+        return run
+
+    def check_results(self) -> None:
+        (folder,) = (self.shell.folder / "results" / "test").iterdir()
+        jobs = measured_jobs(folder)
+        assert len(jobs) == 4 and set(jobs.values()) == {1}
+        assert self.shell.left_over() == []
 
 
-def embedded_sweep(shell: Shell) -> tuple[Child, str, list[str]]:
+@pytest.fixture
+def embedded(shell: Shell, corpus: Path) -> Iterator[Embedded]:
     reference, url = start_reference_server(shell.folder, ttft_ms=50, itl_ms=10, tokens=50)
     sweep = write_sweep(shell.folder, runs=4, axes={"temperature": [0.5]})
-    return reference, url, ["run", str(sweep), "--server", url]
+    yield Embedded(shell, url, ["run", str(sweep), "--server", url])
+    reference.stop_now()
 
 
-def test_ctrl_c_leaves_nothing_behind_and_only_missing_jobs_run_then(shell: Shell, corpus: Path) -> None:
-    reference, url, command = embedded_sweep(shell)
+@pytest.mark.parametrize("victim", ["worker.app worker --pool prefork --concurrency 1", "valkey-server"])
+def test_an_embedded_part_that_is_killed_is_started_again(embedded: Embedded, victim: str) -> None:
+    run = embedded.start(calls=3)
+    for process in psutil.Process(run.pid).children():
+        if victim in " ".join(process.cmdline()):
+            process.kill()
+    output, _ = run.communicate(timeout=120)
+    assert run.returncode == 0, output
+    assert "died and was started again" in output
+    embedded.check_results()
+
+
+def test_ctrl_c_leaves_nothing_behind_and_only_missing_jobs_run_then(embedded: Embedded) -> None:
+    first = embedded.start(calls=5)
+    first.send_signal(signal.SIGINT)
+    output, _ = first.communicate(timeout=30)
+    assert first.returncode == 130, output
+    assert "Traceback" not in output
+    assert embedded.shell.left_over() == []
+
+    before = len(calls_of(embedded.server))
+    code, output = embedded.shell.run(*embedded.command)
+    assert code == 0, output
+    assert "resuming the unfinished execution" in output
+    assert "2 of 4 jobs are done, 2 run now" in output
+    assert len(calls_of(embedded.server)) - before == 2 * 2
+    embedded.check_results()
+
+
+def test_a_killed_producer_takes_all_with_it_and_can_be_resumed(embedded: Embedded) -> None:
+    first = embedded.start(calls=3)
+    first.kill()
+    first.communicate()
+    wait_for(lambda: not embedded.shell.left_over(), seconds=20, what="all children are gone")
+    code, output = embedded.shell.run(*embedded.command)
+    assert code == 0, output
+    assert "resuming the unfinished execution" in output
+    embedded.check_results()
+
+
+def test_no_lease_outlives_ctrl_c(embedded: Embedded) -> None:
+    run = embedded.start(calls=1)
+    home = embedded.shell.home
+    broker = embedded_redis.running(home)
+    assert broker is not None and Store(connect(broker)).leased("local0")
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=30)
+    server = embedded_redis.EmbeddedRedis(home)
     try:
-        first = shell.start(*command)
-        wait_for(lambda: len(calls_of(url)) >= 5, what="two jobs are done, the third runs")
-        first.send_signal(signal.SIGINT)
-        output, _ = first.communicate(timeout=30)
-        assert first.returncode == 130, output
-        assert "Traceback" not in output
-        assert shell.left_over() == []
-
-        before = len(calls_of(url))
-        code, output = shell.run(*command)
-        assert code == 0, output
-        assert "resuming the unfinished execution" in output
-        assert "2 of 4 jobs are done, 2 run now" in output
-        assert len(calls_of(url)) - before == 2 * 2
-        (folder,) = (shell.folder / "results" / "test").iterdir()
-        assert set(measured_jobs(folder).values()) == {1} and len(measured_jobs(folder)) == 4
-        assert shell.left_over() == []
+        assert list(connect(server.url).scan_iter("chimera:lease:*")) == []
+        assert list(connect(server.url).scan_iter("chimera:claim:*")) == []
     finally:
-        reference.stop_now()
-
-
-def test_a_killed_producer_takes_all_with_it_and_can_be_resumed(shell: Shell, corpus: Path) -> None:
-    reference, url, command = embedded_sweep(shell)
-    try:
-        first = shell.start(*command)
-        wait_for(lambda: len(calls_of(url)) >= 3, what="a job is done, the second runs")
-        first.kill()
-        first.communicate()
-        wait_for(lambda: not shell.left_over(), seconds=20, what="all children are gone")
-        code, output = shell.run(*command)
-        assert code == 0, output
-        assert "resuming the unfinished execution" in output
-        (folder,) = (shell.folder / "results" / "test").iterdir()
-        assert set(measured_jobs(folder).values()) == {1} and len(measured_jobs(folder)) == 4
-    finally:
-        reference.stop_now()
-
-
-def test_no_lease_outlives_ctrl_c(shell: Shell, corpus: Path) -> None:
-    reference, url, command = embedded_sweep(shell)
-    try:
-        run = shell.start(*command)
-        wait_for(lambda: calls_of(url), what="the first job measures")
-        broker = embedded_redis.running(shell.home)
-        assert broker is not None and Store(connect(broker)).leased("local0")
-        run.send_signal(signal.SIGINT)
-        run.communicate(timeout=30)
-        server = embedded_redis.EmbeddedRedis(shell.home)
-        try:
-            assert list(connect(server.url).scan_iter("chimera:lease:*")) == []
-            assert list(connect(server.url).scan_iter("chimera:claim:*")) == []
-        finally:
-            server.child.stop_now()
-    finally:
-        reference.stop_now()
+        server.child.stop_now()

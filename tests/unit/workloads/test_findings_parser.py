@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.workloads.agent.findings import MAX_ITEM_CHARS, MAX_ITEMS, Answer, parse_answer
+from worker.workloads.agent.answer_lines import MAX_ITEM_CHARS, MAX_ITEMS
+from worker.workloads.agent.findings import Answer, parse_answer
 
 GOOD = {
     "findings": ["q4 is fastest.", "q8 is slowest."],
