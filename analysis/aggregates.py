@@ -38,20 +38,22 @@ def pool_valid(calls: Sequence[Call], sd: SdKind) -> ValidAggregates:
     )
 
 
-def over_runs(calls: Sequence[Call], sd: SdKind) -> OverRuns:
-    """Estimate over one figure per run, each over the run's valid calls.
+def over_runs(calls: Sequence[Call], complete: frozenset[int], sd: SdKind) -> OverRuns:
+    """Estimate over one figure per run, of the ``complete`` runs only.
 
-    A run without a valid call has no figure: ``n`` counts those that have one.
+    A run that lacks a stage is another mix of stages: its figure is shown, but a mean with it would
+    compare a configuration that fails in its slow stage with one that does not.
     """
     method = _method([call for call in calls if call.outcome.valid])
     by_run: dict[int, list[Call]] = {}
     for call in calls:
         by_run.setdefault(call.run, []).append(call)
-    runs = tuple(_run_figures(run, by_run[run], method) for run in sorted(by_run))
+    runs = tuple(_run_figures(run, by_run[run], method, run in complete) for run in sorted(by_run))
+    whole = [run for run in runs if run.complete]
     return OverRuns(
-        throughput_tok_s=estimate((run.throughput_tok_s for run in runs), sd),
+        throughput_tok_s=estimate((run.throughput_tok_s for run in whole), sd),
         throughput_method=method,
-        ttft_ms=estimate((run.ttft_ms for run in runs), sd),
+        ttft_ms=estimate((run.ttft_ms for run in whole), sd),
         runs=runs,
     )
 
@@ -67,10 +69,11 @@ def _method(valid: Sequence[Call]) -> ThroughputMethod:
     return "tokens_over_eval_time" if timed else "mean_of_call_rates"
 
 
-def _run_figures(run: int, calls: Sequence[Call], method: ThroughputMethod) -> RunFigures:
+def _run_figures(run: int, calls: Sequence[Call], method: ThroughputMethod, complete: bool) -> RunFigures:
     valid = [call for call in calls if call.outcome.valid]
     return RunFigures(
         run=run,
+        complete=complete,
         calls=len(calls),
         valid_calls=len(valid),
         throughput_tok_s=_run_throughput(valid, method),

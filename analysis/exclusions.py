@@ -53,10 +53,10 @@ def missing_stages(calls: Sequence[Call]) -> list[tuple[int, str]]:
     return [(run, stage) for run in runs for stage in stages if (run, stage) not in present]
 
 
-def complete_runs(calls: Sequence[Call], excluded_: Sequence[Excluded]) -> int:
-    """Count the runs that have calls, all stages that others have, and nothing excluded."""
+def complete_runs(calls: Sequence[Call], excluded_: Sequence[Excluded]) -> frozenset[int]:
+    """Return the runs that have calls, all stages that others have, and nothing excluded."""
     incomplete = {entry.run for entry in excluded_} | {run for run, _ in missing_stages(calls)}
-    return len({call.run for call in calls} - incomplete)
+    return frozenset({call.run for call in calls} - incomplete)
 
 
 def _reason(outcome: Outcome, reason: str | None) -> str:

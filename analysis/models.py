@@ -82,6 +82,8 @@ class RunFigures(Strict):
     """One run over its valid calls."""
 
     run: int
+    complete: bool
+    """Every stage is there and valid; only then the run is in the estimates."""
     calls: int
     valid_calls: int
     throughput_tok_s: float | None
@@ -90,7 +92,7 @@ class RunFigures(Strict):
 
 
 class OverRuns(Strict):
-    """The run as the unit of replication: estimates over one figure per run."""
+    """The run as the unit of replication: estimates over one figure per complete run."""
 
     throughput_tok_s: Estimate
     throughput_method: ThroughputMethod

@@ -8,7 +8,8 @@ from analysis.models import ConfigurationSummary, Ranked
 from analysis.statistics.estimate import Estimate
 
 CRITERION = (
-    "Ranked by the mean throughput over runs (valid calls only), highest first. Two configurations whose intervals "
+    "Ranked by the mean throughput over complete runs (every stage valid), highest first; a configuration without "
+    "one is not ranked. Two configurations whose intervals "
     "(mean ± sd over runs) overlap are not told apart. That is a rule of thumb, not a significance test."
 )
 
@@ -42,17 +43,27 @@ def verdict(ranking: Sequence[Ranked]) -> str:
     """Say in words what the ranking shows, and no more."""
     rated = [entry for entry in ranking if entry.rank is not None]
     if not rated:
-        return "Nothing can be ranked: no configuration has a valid run with a throughput."
+        return "Nothing can be ranked: no configuration has a complete run with a throughput."
     first, others = rated[0], rated[1:]
     if not others:
-        return "One configuration with valid runs: there is nothing to compare it with."
+        return "One configuration with complete runs: there is nothing to compare it with."
     counts = sorted({entry.throughput_tok_s.n for entry in rated})
     at_n = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
-    if any(entry.overlaps_first is None for entry in others):
-        return f"No difference can be claimed at {at_n} runs: a single run shows no spread."
+    unknown = [_name(entry) for entry in others if entry.overlaps_first is None]
     close = [_name(entry) for entry in others if entry.overlaps_first]
-    if close:
-        return f"No clear difference at {at_n} runs between {_name(first)} and {', '.join(close)}."
+    if len(unknown) == len(others):
+        return f"No difference can be claimed at {at_n} runs: a single run shows no spread."
+    if close or unknown:
+        said = (
+            [f"no clear difference at {at_n} runs between {_name(first)} and {', '.join(close)}"]
+            if close
+            else []
+        )
+        said += (
+            [f"none can be claimed for {', '.join(unknown)}: a single run shows no spread"] if unknown else []
+        )
+        words = "; ".join(said)
+        return f"{words[0].upper()}{words[1:]}."
     return f"{_name(first)} is ahead of the others by more than their spreads ({at_n} runs)."
 
 

@@ -59,6 +59,7 @@ def summarise_configuration(
     ((config, agent),) = keys
     calls, warmups = judge(ordered)
     out = excluded(ordered, calls, runs_planned)
+    complete = complete_runs(calls, out)
     started = [record.started_at for record in ordered if record.started_at is not None]
     return ConfigurationSummary(
         config=config,
@@ -69,12 +70,12 @@ def summarise_configuration(
         sd=sd,
         runs=len({record.run for record in ordered}),
         runs_planned=runs_planned,
-        runs_complete=complete_runs(calls, out),
+        runs_complete=len(complete),
         outcomes=dict(sorted(Counter(call.outcome.value for call in calls).items())),
         as_recorded=pool(calls, sd),
         valid=pool_valid(calls, sd),
         ttft_warm_observed_ms=estimate((c.ttft_ms for c in calls if c.cold is not True), sd),
-        over_runs=over_runs(calls, sd),
+        over_runs=over_runs(calls, complete, sd),
         excluded=out,
         cold_calls=tuple(
             ColdCall(run=call.run, stage=call.stage, load_ms=call.load_ms)
@@ -180,7 +181,10 @@ def _parameters(
 def _end(record: StageRecord) -> datetime | None:
     if record.started_at is None:
         return None
-    return record.started_at + timedelta(milliseconds=record.total_duration_ms or 0)
+    try:
+        return record.started_at + timedelta(milliseconds=record.total_duration_ms or 0)
+    except OverflowError:
+        return None  # no date
 
 
 def _first(values: Iterable[str | None]) -> str | None:

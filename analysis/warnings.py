@@ -8,6 +8,7 @@ from analysis.models import ConfigurationSummary
 from contracts.manifest import SlotIdentity
 
 _FEW_RUNS = 3
+_MOST_NAMES = 5
 
 
 def warnings(
@@ -61,7 +62,12 @@ def _comparability(configurations: Sequence[ConfigurationSummary]) -> Iterator[s
     if len({c.over_runs.throughput_method for c in with_runs}) > 1:
         yield "throughput over runs was not computed by the same method for every configuration"
     if any(c.over_runs.throughput_tok_s.n < _FEW_RUNS for c in configurations):
-        yield f"some configurations have fewer than {_FEW_RUNS} runs with a throughput: their ± says little"
+        yield f"some configurations have fewer than {_FEW_RUNS} complete runs: their ± says little"
+    broken = [c for c in configurations if c.runs_complete < (c.runs_planned or c.runs)]
+    if broken:
+        names = ", ".join(c.config for c in broken[:_MOST_NAMES])
+        more = f" and {len(broken) - _MOST_NAMES} more" if len(broken) > _MOST_NAMES else ""
+        yield f"not every run of {names}{more} is complete: what failed is not in the comparison, and may be why"
     cut = [c for c in configurations if c.outcomes.get("truncated")]
     if cut:
         count = sum(c.outcomes["truncated"] for c in cut)

@@ -20,8 +20,9 @@ RESULT_EXPIRES_S = 7 * 86_400
 def visibility_timeout_s(max_deadline_s: float) -> int:
     """Seconds after which Redis hands an unacknowledged job out again.
 
-    It must exceed the longest job, or the job would run twice at once: a deadline, half of it for the
-    wait on the slot's lease and the store, and a minute for slow machines.
+    Derived from the longest job: its deadline, half of it for the store, a minute for slow machines.
+    A live worker renews what it works on (:mod:`worker.visibility`), because the shortest timeout of
+    all consumers on a broker is the one that counts.
     """
     return int(max_deadline_s * 1.5) + 60
 

@@ -70,7 +70,10 @@ def describe_parameters(given: dict[str, int | float]) -> str:
 
 
 def format_value(value: object) -> str:
-    """Write one parameter value: ``default`` for ``None``, floats without trailing zeros."""
+    """Write one parameter value: ``default`` for ``None``, floats as short as still tells them apart."""
     if value is None:
         return "default"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
+    return str(value)

@@ -28,8 +28,17 @@ def resolve_roots(paths: tuple[str, ...], base_dir: Path) -> list[Path]:
     return [Path(os.path.normpath(base_dir / Path(path).expanduser())) for path in paths]
 
 
-def discover(roots: list[Path]) -> list[CorpusFile]:
-    """Walk the roots for csv, json and md files.
+def root_names(paths: tuple[str, ...]) -> list[str]:
+    """Return the name that each root is shown by: the last part of the path as written.
+
+    Empty for ``.`` and ``..``: the name of that folder belongs to the machine, not to the sweep file.
+    """
+    names = [os.path.basename(os.path.normpath(path)) for path in paths]  # noqa: PTH119
+    return ["" if name in (".", "..") else name for name in names]
+
+
+def discover(roots: list[Path], names: list[str] | None = None) -> list[CorpusFile]:
+    """Walk the roots for csv, json and md files; ``names`` are what the roots are shown by.
 
     Roots keep their order; within a root files are sorted case-insensitively by path. Links are
     not followed, neither to folders nor to files. A file below two roots counts once.
@@ -40,14 +49,14 @@ def discover(roots: list[Path]) -> list[CorpusFile]:
     """
     found: list[CorpusFile] = []
     seen: set[Path] = set()
-    for root in roots:
+    for root, name in zip(roots, names or [root.name for root in roots], strict=True):
         # The path itself breaks ties: os.walk lists "A.md" and "a.md" in the file system's order.
         for path in sorted(_files(root), key=lambda p: (p.as_posix().lower(), p.as_posix())):
             kind = KINDS.get(path.suffix.lower())
             if kind is None or path in seen:
                 continue
             seen.add(path)
-            found.append(CorpusFile(kind, path, _shown(root, path)))
+            found.append(CorpusFile(kind, path, (Path(name) / path.relative_to(root.resolve())).as_posix()))
     return found
 
 
@@ -89,7 +98,3 @@ def _files(root: Path) -> list[Path]:
         for name in names
         if not (path := Path(folder, name)).is_symlink() and path.is_file()
     ]
-
-
-def _shown(root: Path, path: Path) -> str:
-    return (Path(root.name) / path.relative_to(root.resolve())).as_posix()

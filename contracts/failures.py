@@ -6,8 +6,7 @@
     ├── InputError                wrong sweep file, option or results file: exit code 2, nothing was sent
     ├── SetupError                something that is needed is missing or not reachable: exit code 2
     │   └── BrokerError           Redis can't be reached or used
-    ├── SweepIncomplete           the sweep ended without all its outcomes: exit code 1
-    └── LeaseLost                 the slot's lease was lost while a job ran
+    └── SweepIncomplete           the sweep ended without all its outcomes: exit code 1
 
 A failed *measurement* is none of these: it is data (see :mod:`contracts.call`).
 """
@@ -39,7 +38,3 @@ class BrokerError(SetupError):
 
 class SweepIncomplete(ChimeraError):
     """The sweep ended without all its outcomes."""
-
-
-class LeaseLost(ChimeraError):
-    """Another holder took the slot's lease while the job ran."""

@@ -7,8 +7,9 @@ column may be missing or empty, and then is ``None``: not known.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Literal
+
+from pydantic import AwareDatetime
 
 from contracts.base import SCHEMA_VERSION, Strict
 from contracts.call import CallTiming, Outcome
@@ -72,7 +73,7 @@ class StageRecord(Strict):
     """Context length that the server ran the model with, tokens; num_ctx is what was asked for."""
     boot_id: str | None = None
     """started_ns and ended_ns can be compared only within one boot of one host."""
-    started_at: datetime | None = None
+    started_at: AwareDatetime | None = None
     """UTC."""
     started_ns: int | None = None
     ended_ns: int | None = None

@@ -16,6 +16,7 @@
     chimera:lease:<slot>                token of the job that measures on the slot; expires
     chimera:claim:<execution>:<job id>  token of the delivery that measures the job; expires
     chimera:slot:<slot>                 SlotStatus, JSON; expires
+    chimera:aggregator:<host>:<pid>     there while the aggregator lives; expires
 """
 
 from __future__ import annotations
@@ -76,8 +77,8 @@ def connect(url: str, *, retries: int = 5) -> redis.Redis:
 def redacted(url: str) -> str:
     """Return a URL without user and password, to be shown."""
     scheme, separator, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
+    # Whatever stands before the last @ may be a password, and so may a query.
+    return f"{scheme}{separator}{rest.rpartition('@')[2].partition('?')[0]}"
 
 
 def check(client: redis.Redis, url: str) -> None:
@@ -159,8 +160,15 @@ class Store:
         return cast(str | None, self.client.hget(_key(execution, "state"), "problem"))
 
     def next_generation(self, execution: str) -> int:
-        """Start a new generation of messages: those of older ones are dropped where they arrive."""
-        return int(self.client.hincrby(_key(execution, "state"), "generation", 1))
+        """Start a new generation of messages: those of older ones are dropped where they arrive.
+
+        Attempts are counted anew, and a problem of the last generation is forgotten.
+        """
+        with self.client.pipeline(transaction=True) as pipe:
+            pipe.hincrby(_key(execution, "state"), "generation", 1)
+            pipe.delete(_key(execution, "attempts"))
+            pipe.hdel(_key(execution, "state"), "problem")
+            return int(pipe.execute()[0])
 
     def generation(self, execution: str) -> int | None:
         """Return the newest generation; ``None``: the store knows no such execution."""
@@ -264,6 +272,16 @@ class Store:
         names = sorted(key.removeprefix(_slot_key("")) for key in self.client.scan_iter(_slot_key("*")))
         return [status for name in names if (status := self.slot(name)) is not None]
 
+    def put_aggregator(self, name: str, *, ttl_s: int) -> None:
+        self.client.set(_aggregator_key(name), "live", ex=ttl_s)
+
+    def drop_aggregator(self, name: str) -> None:
+        self.client.delete(_aggregator_key(name))
+
+    def has_aggregator(self) -> bool:
+        """Return whether an aggregator is live."""
+        return next(self.client.scan_iter(_aggregator_key("*")), None) is not None
+
     def leased(self, slot: str) -> bool:
         """Return whether a job measures on the slot now."""
         return bool(self.client.exists(lease_key(slot)))
@@ -283,6 +301,10 @@ def _key(execution: str, name: str) -> str:
 
 def _sweep_key(sweep_id: str) -> str:
     return f"chimera:sweep:{sweep_id}"
+
+
+def _aggregator_key(name: str) -> str:
+    return f"chimera:aggregator:{name}"
 
 
 def _slot_key(slot: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from contracts.failures import SetupError
 from contracts.settings import BROKER, HOME
+from contracts.store import connect
 from producer import embedded_redis
 
 
@@ -24,6 +25,14 @@ def given_broker(option: str | None) -> str | None:
     url = option or os.environ.get(BROKER) or None
     if url is not None and not url.startswith(("redis://", "rediss://")):
         raise SetupError(f"the broker must be a redis:// or rediss:// URL, got {url.partition('://')[0]!r}")
+    if url is not None:
+        try:
+            connect(url)
+        except (ValueError, TypeError):
+            raise SetupError(
+                "the broker's URL can't be understood: it is redis://[user:password@]host:port/db, with "
+                "special characters of the password percent-encoded"
+            ) from None
     return url
 
 

@@ -16,9 +16,25 @@ from contracts.failures import ChimeraError
 from contracts.settings import BROKER, DEFAULT_MAX_DEADLINE_S, DEFAULT_POOL
 
 EXIT_INTERRUPTED = 130
+DEBUG = "CHIMERA_DEBUG"
+"""Environment variable: an unexpected error shows its traceback."""
 
 _broker = click.option(
     "--broker", metavar="URL", help=f"Redis URL; else {BROKER}; else the embedded Redis of this machine."
+)
+_loglevel = click.option(
+    "--loglevel",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="How much the worker writes to its log.",
+)
+_results = click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder of all results.",
 )
 _sweep_file = click.argument("sweep_file", type=click.Path(path_type=Path), metavar="SWEEP.yaml")
 
@@ -38,7 +54,7 @@ def cli() -> None:
 @cli.command()
 @_sweep_file
 @click.option("--slots", type=click.IntRange(1), help="Number of slots to estimate the duration for.")
-@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
+@_results
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def plan(sweep_file: Path, slots: int | None, results: Path, as_json: bool) -> None:
     """Print configurations, number of jobs, order and estimated duration; send nothing."""
@@ -68,7 +84,7 @@ def plan(sweep_file: Path, slots: int | None, results: Path, as_json: bool) -> N
     help="Embedded: a model server of yours; one slot for each.",
 )
 @click.option("--fresh", is_flag=True, help="Start anew, even where an execution is unfinished.")
-@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
+@_results
 def run(
     sweep_file: Path, broker: str | None, slots: int, servers: tuple[str, ...], fresh: bool, results: Path
 ) -> None:
@@ -94,14 +110,19 @@ def report(results: Path, out: Path, sd: Any) -> None:
 
 
 @cli.command()
-@click.option("--slot", required=True, help="Name of the slot, unique in the cluster.")
+@click.option("--slot", required=True, help="Name of the slot, unique in the cluster, such as h1g0.")
 @click.option("--server", required=True, metavar="URL", help="The slot's model server.")
-@click.option("--pool", default=DEFAULT_POOL, show_default=True, help="Hardware class of the slot.")
+@click.option(
+    "--pool",
+    default=DEFAULT_POOL,
+    show_default=True,
+    help="Hardware class of the slot: a sweep runs in one pool.",
+)
 @click.option("--gpu", type=click.IntRange(0), help="Index of the slot's GPU.")
 @click.option(
     "--max-deadline", type=float, default=DEFAULT_MAX_DEADLINE_S, show_default=True, metavar="SECONDS"
 )
-@click.option("--loglevel", default="info", show_default=True)
+@_loglevel
 @_broker
 def worker(
     slot: str, server: str, pool: str, gpu: int | None, max_deadline: float, loglevel: str, broker: str | None
@@ -114,7 +135,7 @@ def worker(
 
 
 @cli.command()
-@click.option("--loglevel", default="info", show_default=True)
+@_loglevel
 @_broker
 def aggregator(loglevel: str, broker: str | None) -> None:
     """Start the worker that turns outcomes into summaries and reports; a cluster needs one."""
@@ -163,8 +184,17 @@ def main() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("chimera: interrupted; all that was started is stopped. Run it again to resume.", err=True)
+        click.echo(
+            "chimera: interrupted. What this command started is stopped; workers of a cluster go on with what is "
+            "queued. Run it again to resume and to collect the results.",
+            err=True,
+        )
         sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:  # the last resort: one line, and the whole story on request
+        if os.environ.get(DEBUG):
+            raise
+        click.echo(f"chimera: {type(error).__name__}: {error} ({DEBUG}=1 shows where)", err=True)
+        sys.exit(1)
     sys.exit(0)
 
 

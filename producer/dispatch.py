@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
 from celery import Celery
 from celery.canvas import Signature
 from kombu.exceptions import OperationalError
 
-from contracts.failures import BrokerError
+from contracts.failures import BrokerError, SweepIncomplete
 from contracts.job import JobSpec
 from contracts.queues import (
     AGGREGATE,
@@ -22,60 +21,72 @@ from contracts.queues import (
     job_task_id,
     pool_queue,
 )
+from contracts.store import Store
 
 BATCH = 1000
 """Messages per Redis pipeline."""
 
 
 class Dispatcher:
-    """Publishes the jobs of one generation of one execution.
+    """Publishes the jobs of one execution.
 
     All ids are derived (:mod:`contracts.queues`), so that a message that is sent again, because nobody
-    can tell whether it arrived, is the same message.
+    can tell whether it arrived, is the same message. The generation is the store's newest, also where
+    another producer has started it meanwhile.
     """
 
-    def __init__(self, app: Celery, execution: str, generation: int) -> None:
+    def __init__(self, app: Celery, store: Store, execution: str) -> None:
         self._app = app
+        self._store = store
         self._execution = execution
-        self._generation = generation
 
     def publish(self, jobs: list[JobSpec]) -> None:
-        """Set the size of every configuration's chord and publish its jobs.
+        """Start a new generation: set the size of every configuration's chord and publish its jobs.
 
         Raises:
             BrokerError: Redis went away meanwhile; publishing again is safe.
         """
+        generation = self._store.next_generation(self._execution)
         sizes = Counter(job.configuration.id for job in jobs)
         try:
             for configuration_id, runs in sizes.items():
-                gid = chord_id(self._execution, self._generation, configuration_id)
-                self._app.backend.set_chord_size(gid, runs)
-            self.send(jobs)
+                self._app.backend.set_chord_size(
+                    chord_id(self._execution, generation, configuration_id), runs
+                )
+            self._send(jobs, generation)
         except OperationalError as error:
             raise BrokerError(f"Redis went away while jobs were published: {error}") from None
 
-    def send(self, jobs: Iterable[JobSpec]) -> None:
-        """Publish jobs whose chords have their sizes."""
+    def send_again(self, job: JobSpec) -> None:
+        """Publish one job of the newest generation once more."""
+        self._send([job], self._generation())
+
+    def _send(self, jobs: list[JobSpec], generation: int) -> None:
         with self._app.producer_pool.acquire(block=True) as producer, producer.batch(BATCH):  # type: ignore[attr-defined]
             for index, job in enumerate(jobs):
+                title = f"{job.sweep} / {job.configuration.name}"
                 self._app.send_task(
                     MEASURE,
-                    args=[job.model_dump(mode="json"), self._generation],
-                    task_id=job_task_id(self._execution, self._generation, job.job_id),
+                    args=[job.model_dump(mode="json"), generation],
+                    task_id=job_task_id(self._execution, generation, job.job_id),
                     queue=pool_queue(job.pool),
                     shadow=job.title,
                     argsrepr=f"('{job.job_id}',)",
-                    group_id=chord_id(self._execution, self._generation, job.configuration.id),
+                    group_id=chord_id(self._execution, generation, job.configuration.id),
                     group_index=index,
-                    chord=self._callback(  # type: ignore[arg-type]
-                        job.configuration.id, f"{job.sweep} / {job.configuration.name}"
-                    ),
+                    chord=self._callback(job.configuration.id, title, generation),  # type: ignore[arg-type]
                     producer=producer,
                 )
 
+    def _generation(self) -> int:
+        generation = self._store.generation(self._execution)
+        if generation is None:
+            raise SweepIncomplete(f"the store no longer knows the execution {self._execution}")
+        return generation
+
     def aggregate(self, configuration_id: str, title: str) -> None:
         """Publish a configuration's callback by itself: all its outcomes are in, its chord is not."""
-        self._callback(configuration_id, title).apply_async(args=([],))
+        self._callback(configuration_id, title, self._generation()).apply_async(args=([],))
 
     def finalise(self) -> None:
         """Publish the finaliser."""
@@ -87,11 +98,11 @@ class Dispatcher:
             shadow=f"{self._execution} / report",
         )
 
-    def _callback(self, configuration_id: str, title: str) -> Signature[object]:
+    def _callback(self, configuration_id: str, title: str, generation: int) -> Signature[object]:
         return self._app.signature(
             AGGREGATE,
             args=[self._execution, configuration_id],
-            task_id=aggregate_task_id(self._execution, self._generation, configuration_id),
+            task_id=aggregate_task_id(self._execution, generation, configuration_id),
             queue=AGGREGATE_QUEUE,
             shadow=f"{title} / summary",
             argsrepr=f"('{configuration_id}',)",

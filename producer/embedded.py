@@ -16,6 +16,7 @@ from typing import IO
 import redis
 
 from contracts.failures import SetupError
+from contracts.queues import AGGREGATE_QUEUE, pool_queue, slot_queue
 from contracts.settings import BROKER
 from contracts.store import Store, claim_key, connect, lease_key
 from contracts.sweep import SweepSpec
@@ -96,7 +97,9 @@ class Embedded:
 
     def _take_home(self) -> None:
         try:
-            (self._home / "logs").mkdir(parents=True, exist_ok=True)
+            # Prompts and answers lie here: nobody else's to read.
+            self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self._home / "logs").mkdir(exist_ok=True)
             self._lock = (self._home / "lock").open("w")
         except OSError as error:
             raise SetupError(f"can't write to {self._home}: {error}") from None
@@ -126,9 +129,14 @@ class Embedded:
         return local_server.model_file()
 
     def _forget_the_dead(self) -> None:
-        """Drop what a killed run left: this home's lock is ours, so nobody else can hold them."""
+        """Drop what a killed run left: this home's lock is ours, so nobody else can hold it.
+
+        Messages too: a resume publishes what is missing anew, and another sweep must not wait for them.
+        """
         client = connect(self.url)
-        for pattern in ("chimera:slot:*", lease_key("*"), claim_key("*", "*")):
+        signs = ("chimera:slot:*", "chimera:aggregator:*", lease_key("*"), claim_key("*", "*"))
+        messages = (pool_queue("*"), slot_queue("*"), AGGREGATE_QUEUE, "unacked*")
+        for pattern in (*signs, *messages):
             for key in client.scan_iter(pattern):
                 client.delete(key)
 
@@ -161,7 +169,7 @@ class Embedded:
     def _is_live(self, store: Store, slot: str) -> bool:
         for child in self._all():
             child.check()
-        return store.slot(slot) is not None
+        return store.slot(slot) is not None and store.has_aggregator()
 
     def _child(self, name: str, log: str, command: list[str]) -> Child:
         file = self._home / "logs" / f"{log}.log"

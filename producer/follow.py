@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import redis
+from kombu.exceptions import OperationalError
 
 from contracts.failures import SweepIncomplete
 from contracts.store import Progress, Store
@@ -31,7 +32,12 @@ def follow(
         try:
             progress = store.progress(execution)
             view.show(progress)
-            if progress.status == "finished":
+            if progress.status is None:
+                raise SweepIncomplete(
+                    f"Redis came back without the execution {execution}: it keeps no append-only file "
+                    "(see 'chimera doctor'). What was measured is lost; run the sweep again"
+                )
+            if progress.status != "running":
                 return progress
             problem = store.problem(execution)
             if problem is not None:
@@ -39,8 +45,10 @@ def follow(
                     f"{problem}; the outcomes are in the store, run the sweep again to resume"
                 )
             reconciler.look(progress)
+            if away:
+                view.say("Redis is back")
             away = False
-        except redis.RedisError as error:
+        except (redis.RedisError, OperationalError) as error:
             if not lost_connection(error):
                 raise
             if not away:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contracts.base import content_hash
+from contracts.base import SCHEMA_VERSION, content_hash
 from contracts.configuration import PARAMETER_NAMES, Configuration, Parameters, format_value
-from contracts.corpus import digest, discover, resolve_roots
+from contracts.corpus import digest, discover, resolve_roots, root_names
 from contracts.failures import InputError
-from contracts.job import JobSpec
+from contracts.job import PROMPTS_VERSION, JobSpec
 from contracts.sweep import SweepSpec
+
+MAX_JOBS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -28,9 +32,10 @@ class Plan:
 
     @property
     def sweep_id(self) -> str:
-        """Content hash of spec and corpus, 16 hex digits."""
+        """Content hash of spec, corpus and what else the job ids hash, 16 hex digits."""
         spec = self.spec.model_dump(mode="json", exclude_defaults=True)
-        return content_hash({"spec": spec, "corpus": self.corpus_digest})
+        versions = {"schema": SCHEMA_VERSION, "prompts": PROMPTS_VERSION}
+        return content_hash({"spec": spec, "corpus": self.corpus_digest, **versions})
 
     @property
     def size(self) -> int:
@@ -71,23 +76,34 @@ def make_plan(spec: SweepSpec, sweep_file: Path) -> Plan:
     """
     base_dir = sweep_file.resolve().parent
     try:
-        files = discover(resolve_roots(spec.workload.paths, base_dir))
+        paths = spec.workload.paths
+        files = discover(resolve_roots(paths, base_dir), root_names(paths))
         corpus_digest = digest(files)
-    except OSError as error:
+    except (OSError, ValueError, RuntimeError) as error:  # the latter two: a NUL, or ~ of nobody
         raise InputError(f"{sweep_file}: workload.paths: {error}") from None
     if not files:
         raise InputError(
             f"{sweep_file}: workload.paths: no csv, json or md file below {list(spec.workload.paths)}"
         )
-    points = configurations(spec)
+    try:
+        points = configurations(spec)
+    except InputError as error:
+        raise InputError(f"{sweep_file}: {error}") from None
     if not points:
         raise InputError(f"{sweep_file}: exclude: leaves no configuration")
     return Plan(spec, base_dir, corpus_digest, len(files), points)
 
 
 def configurations(spec: SweepSpec) -> tuple[Configuration, ...]:
-    """Return the product of the axes without the excluded points, then the included ones; each once."""
+    """Return the product of the axes without the excluded points, then the included ones; each once.
+
+    Raises:
+        InputError: too many, or two that can't be told apart by name.
+    """
     axes = spec.axes.given() if spec.model is None else {"model": (spec.model,), **spec.axes.given()}
+    jobs = spec.runs * math.prod(len(values) for values in axes.values())
+    if jobs > MAX_JOBS:
+        raise InputError(f"axes: their product makes {jobs} jobs, more than {MAX_JOBS}")
     product = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     kept = [p for p in product if not any(_agrees(p, excluded.named()) for excluded in spec.exclude)]
     added = [{"model": spec.model, **point.named()} for point in spec.include]
@@ -95,7 +111,11 @@ def configurations(spec: SweepSpec) -> tuple[Configuration, ...]:
         raise InputError("include: name the model in every point, as it is an axis of this sweep")
     points = {content_hash(_given(point)): point for point in [*kept, *added]}
     varying = [a for a in ("model", *PARAMETER_NAMES) if len({p.get(a) for p in points.values()}) > 1]
-    return tuple(_configuration(point, varying) for point in points.values())
+    made = tuple(_configuration(point, varying) for point in points.values())
+    twice = [name for name, count in Counter(c.name for c in made).items() if count > 1]
+    if twice:
+        raise InputError(f"axes: two configurations have the same name, {twice[0]!r}")
+    return made
 
 
 def shuffled(points: tuple[Configuration, ...], seed: int, block: int) -> list[Configuration]:

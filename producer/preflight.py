@@ -25,6 +25,8 @@ def check_slots(plan: Plan, store: Store) -> list[SlotStatus]:
             f"Start one: chimera worker --slot NAME --server URL --pool {pool}"
         )
     problems = [problem for slot in slots for problem in _problems(plan, slot)]
+    if not store.has_aggregator():
+        problems.append("no aggregator is live. Start one: chimera aggregator")
     if problems:
         raise SetupError("\n".join(problems))
     return slots

@@ -77,8 +77,7 @@ def _run_on(url: str, plan: Plan, options: RunOptions, console: Console, watch: 
             f"resuming the unfinished execution {execution}: {plan.size - len(missing)} of {plan.size} jobs "
             f"are done, {len(missing)} run now (--fresh starts anew)",
         )
-    app = make_app(url, max_deadline_s=plan.spec.deadline)
-    dispatcher = Dispatcher(app, execution, store.next_generation(execution))
+    dispatcher = Dispatcher(make_app(url, max_deadline_s=plan.spec.deadline), store, execution)
     dispatcher.publish(missing)
     with ProgressView(console, plan.size, len(done)) as view:
         reconciler = Reconciler(store, dispatcher, jobs, view.say)
@@ -99,10 +98,16 @@ def _announce(plan: Plan, slots: list[SlotStatus], console: Console) -> None:
 
 def _take_up(store: Store, plan: Plan, fresh: bool) -> Manifest | None:
     """Return the manifest of the sweep's newest execution if its results are not on disk yet."""
-    newest = None if fresh else store.newest(plan.sweep_id)
+    newest = store.newest(plan.sweep_id)
     if newest is None or newest[1] == "collected":
         return None
     manifest, status = newest
+    if fresh:
+        store.next_generation(manifest.execution)  # what is left of it in the queues is dropped
+        return None
+    for job_id in store.progress(manifest.execution).running:
+        if not store.claimed(manifest.execution, job_id):
+            store.forget_running(manifest.execution, job_id)
     if status == "running":
         manifest = manifest.model_copy(update={"resumed": manifest.resumed + 1})
         store.put_manifest(manifest)

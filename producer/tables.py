@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 from rich import box
@@ -16,14 +17,21 @@ from contracts.configuration import PARAMETER_NAMES, format_value
 from producer.plan import Plan
 from producer.progress import say_line
 
+MOST_REASONS = 5
+
 
 def show_plan(plan: Plan, job_s: float | None, slots: int | None, console: Console) -> None:
     """Print configurations, jobs, order and duration of a plan."""
     spec = plan.spec
     given = [n for n in PARAMETER_NAMES if any(n in c.parameters.given() for c in plan.configurations)]
-    table = Table(title=Text(f"{spec.name}: {len(plan.configurations)} configurations"), title_justify="left")
-    for column in ("#", "configuration", "id", "model", *given):
-        table.add_column(column)
+    table = Table(
+        *("#", Column("configuration", overflow="fold"), Column("id", no_wrap=True)),
+        *(Column(name, overflow="fold") for name in ("model", *given)),
+        title=Text(f"{spec.name}: {len(plan.configurations)} configurations"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
     for index, c in enumerate(plan.configurations, start=1):
         values = [format_value(c.parameters.given().get(name)) for name in given]
         table.add_row(str(index), Text(c.name), c.id, Text(c.model), *values)
@@ -115,6 +123,11 @@ def show_ranking(folder: Path, console: Console) -> None:
             Text(", ".join(f"{n} {outcome}" for outcome, n in c.outcomes.items())),
         )
     console.print(table)
+    reasons = Counter(entry.reason for c in summary.configurations for entry in c.excluded)
+    for reason, count in reasons.most_common(MOST_REASONS):
+        say_line(console, f"excluded, {count} ×: {reason}")
+    if len(reasons) > MOST_REASONS:
+        say_line(console, f"… and {len(reasons) - MOST_REASONS} more reasons in the report")
     for line in (summary.verdict, *summary.warnings):
         say_line(console, line)
 

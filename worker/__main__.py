@@ -1,4 +1,4 @@
-"""``python -m worker``: check that the worker can work, then become its Celery process."""
+"""``python -m worker``: check that the worker can work, then be its Celery process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RETRY_S = 0.1
 
 
 def main(arguments: list[str]) -> None:
-    """Parse, check, exec. Wrong set-up ends with one line and exit code 2."""
+    """Parse, check, serve. Wrong set-up ends with one line and exit code 2."""
     parser = argparse.ArgumentParser(prog="python -m worker")
     who = parser.add_mutually_exclusive_group(required=True)
     who.add_argument("--slot")
@@ -43,6 +43,7 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     try:
         if options.aggregator:
+            check(connect(broker_url(), retries=0), broker_url())
             _become_celery("aggregator", AGGREGATE_QUEUE, options.loglevel, {})
         else:
             settings = WorkerSettings(
@@ -84,16 +85,18 @@ def _is_dead(other: SlotStatus) -> bool:
     if other.host != platform.node():
         return False
     try:
-        # After exec, and as process 1 of a container that was started again, the pid is our own.
+        # As process 1 of a container that was started again, its pid is our own.
         return other.pid == os.getpid() or psutil.Process(other.pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
 
 
 def _become_celery(name: str, queues: str, loglevel: str, environment: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", *COMMON]
-    command += ["--hostname", f"{name}@%h", "--queues", queues, "--loglevel", loglevel]
-    os.execve(sys.executable, command, os.environ | environment)
+    os.environ.update(environment)
+    from worker.app import app  # reads the environment
+
+    arguments = ["worker", *COMMON, "--hostname", f"{name}@%h", "--queues", queues, "--loglevel", loglevel]
+    app.worker_main(arguments)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -11,29 +12,34 @@ from contracts.celery_app import make_app
 from contracts.processes import die_with_parent
 from contracts.settings import DEFAULT_MAX_DEADLINE_S, broker_url, worker_settings
 from contracts.store import Store, connect
-from worker.slot import Registration
+from worker.heartbeat import Heartbeat
+from worker.slot import AggregatorSign, SlotSign
 from worker.tasks import register
+from worker.visibility import VisibilityHeartbeat
 
 _settings = worker_settings()
 _worker_pid = os.getpid()  # the pool's processes are forked later and inherit it
 app = make_app(broker_url(), max_deadline_s=_settings.max_deadline_s if _settings else DEFAULT_MAX_DEADLINE_S)
 register(app)
 
-_registration: list[Registration] = []
+app.steps["consumer"].add(VisibilityHeartbeat)
+logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request drowns the rest
+
+_heartbeats: list[Heartbeat] = []
 
 
 @worker_ready.connect
 def _announce(**_: Any) -> None:
-    if _settings is not None:
-        registration = Registration(_settings, Store(connect(broker_url())))
-        registration.start()
-        _registration.append(registration)
+    store = Store(connect(broker_url()))
+    sign = AggregatorSign(store) if _settings is None else SlotSign(_settings, store)
+    _heartbeats.append(Heartbeat(sign))
+    _heartbeats[-1].start()
 
 
 @worker_shutdown.connect
 def _withdraw(**_: Any) -> None:
-    while _registration:
-        _registration.pop().stop()
+    while _heartbeats:
+        _heartbeats.pop().stop()
 
 
 @worker_process_init.connect

@@ -6,7 +6,6 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from types import TracebackType
 
 import redis
@@ -25,19 +24,21 @@ return 0
 """
 
 
+class LeaseHeld(Exception):
+    """Another holder lives."""
+
+
 class Lease:
     """Hold ``key`` until left; renewed by a thread every third of its time to live.
 
-    Entering waits until the key is free; ``give_up`` is asked meanwhile and ends the wait with
-    :class:`TimeoutError`. ``lost`` tells whether another holder was seen while it was held.
+    Entering waits until the key is free, at most ``patience_s``, and then raises :class:`LeaseHeld`.
+    ``lost`` tells whether another holder was seen while it was held.
     """
 
-    def __init__(
-        self, client: redis.Redis, key: str, *, give_up: Callable[[], bool], ttl_s: float = TTL_S
-    ) -> None:
+    def __init__(self, client: redis.Redis, key: str, *, patience_s: float, ttl_s: float = TTL_S) -> None:
         self._client = client
         self._key = key
-        self._give_up = give_up
+        self._patience_s = patience_s
         self._ttl_s = ttl_s
         self._token = uuid.uuid4().hex
         self._renew = client.register_script(_RENEW)
@@ -47,9 +48,10 @@ class Lease:
         self.lost = False
 
     def __enter__(self) -> Lease:
+        until = time.monotonic() + self._patience_s
         while not self._client.set(self._key, self._token, nx=True, px=self._ttl_ms):
-            if self._give_up():
-                raise TimeoutError(f"{self._key} is held by another")
+            if time.monotonic() > until:
+                raise LeaseHeld(self._key)
             time.sleep(POLL_S)
         self._thread.start()
         return self

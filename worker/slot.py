@@ -1,34 +1,23 @@
-"""The slot's registration: its worker tells the store that it lives and what its server can run.
-
-Runs in the worker's parent process, never in the one that measures.
-"""
+"""A slot's sign of life: who it is and what its server can run."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import os
 import platform
-import threading
 import time
 from datetime import UTC, datetime
 from typing import get_args
-
-import redis
 
 from contracts.failures import ChimeraError
 from contracts.settings import WorkerSettings
 from contracts.slots import SlotStatus
 from contracts.store import Store, redacted
 from contracts.sweep import ServerKind, ServerSpec
+from worker.heartbeat import TTL_S
 from worker.servers import open_server
 
-BEAT_S = 3.0
-TTL_S = 15
 PROBE_EVERY_S = 15.0
-
-log = logging.getLogger(__name__)
 
 
 def probe(url: str) -> tuple[dict[str, tuple[str, ...]], str | None]:
@@ -51,42 +40,27 @@ async def _models(kind: ServerKind, url: str) -> list[str]:
         await server.aclose()
 
 
-class Registration:
-    """Keeps the slot's status alive in the store, from :meth:`start` to :meth:`stop`."""
+class SlotSign:
+    """Shows the slot's status; asks its server every ``PROBE_EVERY_S``, and never while it is measured."""
 
     def __init__(self, settings: WorkerSettings, store: Store) -> None:
         self._settings = settings
         self._store = store
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="slot registration", daemon=True)
+        self._probed = -PROBE_EVERY_S
+        self._models: dict[str, tuple[str, ...]] = {}
+        self._problem: str | None = None
 
-    def start(self) -> None:
-        self._thread.start()
+    def show(self) -> None:
+        now = time.monotonic()
+        if now - self._probed >= PROBE_EVERY_S and not self._store.leased(self._settings.slot):
+            self._models, self._problem = probe(self._settings.server)
+            self._probed = now
+        self._store.put_slot(self._status(), ttl_s=TTL_S)
 
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(timeout=BEAT_S)
-        with contextlib.suppress(redis.RedisError):  # it expires by itself
-            self._store.drop_slot(self._settings.slot)
+    def withdraw(self) -> None:
+        self._store.drop_slot(self._settings.slot)
 
-    def _beat(self) -> None:
-        probed = -PROBE_EVERY_S
-        models: dict[str, tuple[str, ...]] = {}
-        problem: str | None = None
-        while True:
-            try:
-                now = time.monotonic()
-                # A request beside a running measurement could change it: ask between jobs only.
-                if now - probed >= PROBE_EVERY_S and not self._store.leased(self._settings.slot):
-                    models, problem = probe(self._settings.server)
-                    probed = now
-                self._store.put_slot(self._status(models, problem), ttl_s=TTL_S)
-            except redis.RedisError as error:
-                log.warning("slot %s can't tell Redis that it lives: %s", self._settings.slot, error)
-            if self._stop.wait(BEAT_S):
-                return
-
-    def _status(self, models: dict[str, tuple[str, ...]], problem: str | None) -> SlotStatus:
+    def _status(self) -> SlotStatus:
         return SlotStatus(
             slot=self._settings.slot,
             pool=self._settings.pool,
@@ -94,7 +68,21 @@ class Registration:
             pid=os.getpid(),
             server=redacted(self._settings.server),
             max_deadline_s=self._settings.max_deadline_s,
-            models=models,
-            problem=problem,
+            models=self._models,
+            problem=self._problem,
             seen_at=datetime.now(UTC),
         )
+
+
+class AggregatorSign:
+    """Shows that an aggregator lives."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._name = f"{platform.node()}:{os.getpid()}"
+
+    def show(self) -> None:
+        self._store.put_aggregator(self._name, ttl_s=TTL_S)
+
+    def withdraw(self) -> None:
+        self._store.drop_aggregator(self._name)

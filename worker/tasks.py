@@ -15,8 +15,7 @@ from contracts.job import JobSpec
 from contracts.queues import AGGREGATE, AGGREGATE_QUEUE, FINALISE, MEASURE, finalise_task_id
 from contracts.settings import broker_url, worker_settings
 from contracts.store import FOREVER, Store, connect
-from worker.aggregation import aggregate_configuration, finalise
-from worker.delivery import deliver
+from worker.delivery import SlotBusy, deliver
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ def register(app: Celery) -> None:
             return {"refused": str(error)}
         try:
             return deliver(spec, generation, settings=settings, store=_store(), beat=_beat())
-        except TimeoutError as error:
+        except SlotBusy as error:
             log.warning("%s", error)
             raise Reject(str(error), requeue=True) from None
 
@@ -56,6 +55,7 @@ def register(app: Celery) -> None:
         self: Task[Any, Any], receipts: list[Any], execution: str, configuration_id: str
     ) -> dict[str, Any]:
         """Chord callback of one configuration."""
+        from worker.aggregation import aggregate_configuration  # a slot's worker needs no statistics
 
         def publish_finaliser() -> None:
             self.app.send_task(
@@ -75,6 +75,8 @@ def register(app: Celery) -> None:
     @app.task(name=FINALISE)
     def finalise_sweep(execution: str) -> dict[str, Any]:
         """Write the sweep's summary and report."""
+        from worker.aggregation import finalise
+
         try:
             return finalise(_store(), execution)
         except Exception as error:

@@ -130,7 +130,7 @@ def embedded(shell: Shell, corpus: Path) -> Iterator[Embedded]:
     reference.stop_now()
 
 
-@pytest.mark.parametrize("victim", ["worker.app worker --pool prefork --concurrency 1", "valkey-server"])
+@pytest.mark.parametrize("victim", ["-m worker --slot", "valkey-server"])
 def test_an_embedded_part_that_is_killed_is_started_again(embedded: Embedded, victim: str) -> None:
     run = embedded.start(calls=3)
     for process in psutil.Process(run.pid).children():

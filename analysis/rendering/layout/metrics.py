@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.models import Aggregates, Call, ConfigurationSummary
+from analysis.models import Aggregates, Call, ConfigurationSummary, ValidAggregates
 from analysis.rendering.document import Block, Bullet, Bullets, Paragraph, Row, Section, Table
 from analysis.rendering.layout.words import cold_text
 from analysis.rendering.numbers import count, mean_sd, percent, plural, value
@@ -24,7 +24,7 @@ def aggregate_section(c: ConfigurationSummary) -> Section:
             _pooled(recorded.throughput_tok_s, "tok/s"),
             _pooled(valid.throughput_tok_s, "tok/s"),
         ),
-        ("Average TTFT", _pooled(recorded.ttft_ms, "ms"), _pooled(valid.ttft_ms, "ms")),
+        ("Average TTFT", _pooled(recorded.ttft_ms, "ms"), _valid_ttft(valid)),
         ("Total Tokens Generated", _tokens(recorded), _tokens(valid)),
         ("Total LLM Call Duration", _sum(recorded, "duration_ms"), _sum(valid, "duration_ms")),
         ("Prompt Eval Duration (sum)", _sum(recorded, "prompt_eval_ms"), _sum(valid, "prompt_eval_ms")),
@@ -37,7 +37,7 @@ def aggregate_section(c: ConfigurationSummary) -> Section:
             Table(("Metric", "As recorded", "Valid only"), "lrr", tuple(map(Row, rows))),
             Paragraph(
                 f"As recorded: {plural(recorded.calls, 'call')} pooled, failed ones included. "
-                f"Valid only: the {plural(valid.calls, 'call')} with a valid outcome, cold ones included."
+                f"Valid only: the {plural(valid.calls, 'call')} with a valid outcome, cold ones included in sums and rates."
             ),
             Section("Calls and Runs, Cold and Warm", (_apart(c), _cold(c))),
         ),
@@ -57,6 +57,8 @@ def calls_section(c: ConfigurationSummary) -> Section:
 def statistics_section(c: ConfigurationSummary) -> Section:
     """The seed's three lines: as recorded, valid only, over runs."""
     recorded, valid, runs = c.as_recorded, c.valid, c.over_runs
+    has_cold = bool(valid.ttft_cold_ms.n)
+    ttft = valid.ttft_warm_ms if has_cold else valid.ttft_ms
     return Section(
         "Statistical Summary",
         (
@@ -66,7 +68,15 @@ def statistics_section(c: ConfigurationSummary) -> Section:
                         _cvs(recorded.throughput_tok_s, valid.throughput_tok_s, runs.throughput_tok_s),
                         "Throughput CV",
                     ),
-                    Bullet(_cvs(recorded.ttft_ms, valid.ttft_ms, runs.ttft_ms), "TTFT CV"),
+                    Bullet(
+                        _cvs(
+                            recorded.ttft_ms,
+                            ttft,
+                            runs.ttft_ms,
+                            "valid and warm" if has_cold else "valid only",
+                        ),
+                        "TTFT CV",
+                    ),
                     Bullet(_runs(c), "Runs"),
                 )
             ),
@@ -76,6 +86,13 @@ def statistics_section(c: ConfigurationSummary) -> Section:
 
 def _pooled(estimate: Estimate, unit: str) -> str:
     return f"{mean_sd(estimate, unit)} (n = {estimate.n})"
+
+
+def _valid_ttft(valid: ValidAggregates) -> str:
+    """Cold and warm apart, where any call is known to be cold."""
+    if not valid.ttft_cold_ms.n:
+        return _pooled(valid.ttft_ms, "ms")
+    return f"warm {_pooled(valid.ttft_warm_ms, 'ms')}, cold {_pooled(valid.ttft_cold_ms, 'ms')}"
 
 
 def _tokens(aggregates: Aggregates) -> str:
@@ -101,11 +118,11 @@ def _apart(c: ConfigurationSummary) -> Table:
             "all calls, failed ones included",
         ),
         ("Throughput, valid calls", _pooled(c.valid.throughput_tok_s, "tok/s"), "valid calls"),
-        ("Throughput, over runs", _pooled(runs.throughput_tok_s, "tok/s"), f"runs ({method})"),
+        ("Throughput, over runs", _pooled(runs.throughput_tok_s, "tok/s"), f"complete runs ({method})"),
         ("TTFT, as recorded", _pooled(c.as_recorded.ttft_ms, "ms"), "all calls, failed ones included"),
         ("Warm TTFT, valid calls", _pooled(c.valid.ttft_warm_ms, "ms"), "calls known to be warm"),
         (
-            "Warm TTFT, every first text seen",
+            "TTFT, every first text seen",
             _pooled(c.ttft_warm_observed_ms, "ms"),
             "calls not known to be cold, failed ones included",
         ),
@@ -113,7 +130,7 @@ def _apart(c: ConfigurationSummary) -> Table:
         (
             "TTFT, over runs",
             _pooled(runs.ttft_ms, "ms"),
-            "runs (each run: mean of its valid calls, no cold ones)",
+            "complete runs (each run: mean of its calls, no cold ones)",
         ),
     )
     return Table(("Figure", "Mean ± sd", "± is over"), "lrl", tuple(map(Row, rows)))
@@ -154,10 +171,10 @@ def _call(call: Call) -> Row:
     return Row(cells, tone="" if call.outcome.valid else "bad")
 
 
-def _cvs(recorded: Estimate, valid: Estimate, over_runs: Estimate) -> str:
+def _cvs(recorded: Estimate, valid: Estimate, over_runs: Estimate, which: str = "valid only") -> str:
     return (
         f"{percent(recorded.cv)} as recorded ({plural(recorded.n, 'call')}), "
-        f"{percent(valid.cv)} valid only ({plural(valid.n, 'call')}), "
+        f"{percent(valid.cv)} {which} ({plural(valid.n, 'call')}), "
         f"{percent(over_runs.cv)} over runs ({plural(over_runs.n, 'run')})"
     )
 

@@ -20,10 +20,11 @@ def rules_section(summary: SweepSummary) -> Section:
             "As recorded",
         ),
         Bullet(
-            "one figure per run, then mean and sd over the runs. The run is the unit of replication: only this ± "
-            "tells how well a repetition reproduces. Throughput of a run: Σ tokens / Σ eval time over its valid "
+            "one figure per complete run, then mean and sd over these runs. The run is the unit of replication: only "
+            "this ± tells how well a repetition reproduces. Throughput of a run: Σ tokens / Σ eval time over its "
             "calls, where the server reports both; else the mean of its calls' rates. TTFT of a run: mean of its "
-            "valid calls that are not known to be cold. A run with an excluded call counts with its other calls.",
+            "calls that are not known to be cold. A run with an excluded call is another mix of stages and is left "
+            "out here; its valid calls are in the pooled figures.",
             "Over runs",
         ),
         Bullet(f"{ESTIMATOR[summary.sd]}. One value alone has none. CV = sd / mean.", "±"),

@@ -124,7 +124,7 @@ def test_unknown_cold_is_said(record) -> None:
 
 def test_a_sweep_without_any_record(manifest) -> None:
     markdown = render_markdown(summarise_sweep([], manifest()))
-    assert "Nothing can be ranked: no configuration has a valid run with a throughput." in markdown
+    assert "Nothing can be ranked: no configuration has a complete run with a throughput." in markdown
     assert markdown.count("No run of this configuration has any record.") == 4
     assert "0.00" not in markdown
 

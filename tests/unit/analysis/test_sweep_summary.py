@@ -17,11 +17,11 @@ from contracts.manifest import SlotIdentity
 from contracts.records import records_of
 
 
-def online(outcome, manifest, sd="sample") -> SweepSummary:
+def online(outcome, manifest, sd="sample", aborted=(2,)) -> SweepSummary:
     """As the aggregator does it: one summary per configuration, through JSON, in any order."""
     stored = {}
     for configuration in reversed(manifest.configurations):
-        outcomes = [outcome(configuration, run, aborted=run == 2) for run in (1, 2, 3)]
+        outcomes = [outcome(configuration, run, aborted=run in aborted) for run in (1, 2, 3)]
         records = [record for made in outcomes for record in records_of(made)]
         summary = summarise_configuration(records, runs_planned=manifest.spec.runs, sd=sd)
         stored[configuration.name] = json.dumps(summary.model_dump(mode="json"))
@@ -173,15 +173,29 @@ def test_mixed_places_are_warned_of(record, manifest) -> None:
         "m:1 was not the same model in all runs: digests abc, other",
         "b_first (chimera) was not run with one context length: 1024, 2048 tokens",
         "1 call was cut at the asked length limit",
-        "fewer than 3 runs",
+        "fewer than 3 complete runs",
     ):
         assert part in found, part
 
 
 def test_a_plain_sweep_has_no_warnings(outcome, manifest) -> None:
-    assert online(outcome, manifest()).warnings == ()
+    assert online(outcome, manifest(), aborted=()).warnings == ()
 
 
 def test_estimators_are_not_mixed(record) -> None:
     with pytest.raises(ValueError, match="population"):
         summarise_sweep([summarise_configuration([record()], sd="sample")], sd="population")
+
+
+def test_a_configuration_that_fails_in_its_slow_stage_is_not_ahead(record) -> None:
+    def run(config: str, number: int, report: str):
+        fast = {"throughput_tok_s": 125.0 + number, "tokens": 1250, "eval_ms": 1e4 / (1 + number / 125)}
+        slow = {"throughput_tok_s": 90.0, "tokens": 900, "stage": "report", "outcome": report}
+        return [record(config=config, run=number, **fast), record(config=config, run=number, **slow)]
+
+    whole = [r for n in (1, 2, 3) for r in run("whole", n, "ok")]
+    half = [r for n in (1, 2, 3) for r in run("half", n, "aborted")]
+    summary = summarise_records([*whole, *half])
+    assert [(place.config, place.rank) for place in summary.ranking] == [("whole", 1), ("half", None)]
+    assert "ahead" not in summary.verdict
+    assert "not every run of half is complete" in " ".join(summary.warnings)

@@ -41,6 +41,8 @@ def test_the_configuration_that_flower_shows_has_no_password() -> None:
         ("redis://u:secret@h:1/0", "redis://h:1/0"),
         ("redis://:p@ss@h:1/0", "redis://h:1/0"),
         ("redis://h:1", "redis://h:1"),
+        ("redis://u:pa/ss@h:1/0", "redis://h:1/0"),
+        ("redis://h:1/0?password=secret", "redis://h:1/0"),
     ],
 )
 def test_passwords_are_not_shown(url: str, shown: str) -> None:

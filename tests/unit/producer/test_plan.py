@@ -44,7 +44,7 @@ def test_the_same_file_gives_the_same_ids_on_another_machine(tmp_path: Path, cor
 def test_the_ids_are_these(tmp_path: Path, corpus: Path) -> None:
     # A change of these breaks the comparison with every earlier result: raise SCHEMA_VERSION with it.
     plan = planned(write_sweep(tmp_path, runs=1))
-    assert plan.sweep_id == "d94881eaf473bc17"
+    assert plan.sweep_id == "030d1ca4cc01e61b"
     assert sorted(ids(plan.jobs("x"))) == ["50eabeb7785b8b2a", "92bc0a8e1baf2010"]
 
 
@@ -134,3 +134,33 @@ def test_a_missing_or_empty_root_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
     with pytest.raises(InputError, match="no csv, json or md file"):
         planned(write_sweep(tmp_path))
+
+
+def test_values_that_differ_have_names_that_differ() -> None:
+    assert names(axes={"temperature": [0.12345671, 0.12345672]}) == [
+        "temperature=0.12345671",
+        "temperature=0.12345672",
+    ]
+
+
+def test_a_product_without_bounds_is_refused(tmp_path: Path, corpus: Path) -> None:
+    hundred = list(range(100))
+    axes = dict.fromkeys(("num_ctx", "top_k", "seed", "num_predict"), hundred[1:])
+    with pytest.raises(InputError, match=r"axes: their product makes \d+ jobs, more than 1000000"):
+        planned(write_sweep(tmp_path, axes=axes))
+
+
+def test_the_folder_of_the_sweep_file_has_no_say_in_the_ids(tmp_path: Path) -> None:
+    plans = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "data.csv").write_text("a\n1\n")
+        plans.append(planned(write_sweep(folder, workload={"paths": ["."]})))
+    assert plans[0].sweep_id == plans[1].sweep_id
+
+
+@pytest.mark.parametrize("path", ["cor\0pus", "~nobody-of-this-name/x"])
+def test_a_path_that_no_system_has_is_an_error(tmp_path: Path, path: str) -> None:
+    with pytest.raises(InputError, match=r"workload\.paths"):
+        planned(write_sweep(tmp_path, workload={"paths": [path]}))

@@ -108,3 +108,9 @@ def test_what_is_no_sweep_file_is_refused(tmp_path: Path, content: bytes) -> Non
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing\.yaml: no such file"):
         load(tmp_path / "nothing.yaml")
+
+
+def test_yaml_aliases_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.yaml"
+    path.write_text("a: &a [x, x]\nb: [*a, *a]\n")
+    assert problems(path) == ["2: YAML aliases (*a) are not taken"]

@@ -8,12 +8,12 @@ import pytest
 
 from contracts.job import JobSpec
 from contracts.settings import WorkerSettings
-from contracts.store import Store, claim_key
+from contracts.store import Store, claim_key, lease_key
 from producer.manifest import make_manifest
 from producer.plan import make_plan
 from producer.sweep_file import load
 from tests.support.sweeps import write_sweep
-from worker.delivery import MAX_ATTEMPTS, deliver
+from worker.delivery import MAX_ATTEMPTS, SlotBusy, deliver
 
 SETTINGS = WorkerSettings("s0", "test", "http://127.0.0.1:1", None, 60.0)
 
@@ -95,13 +95,36 @@ def test_other_files_than_planned_are_refused_as_data(job: JobSpec, store: Store
     assert "not those that the job was planned for" in str(outcome.stages[0].reason)
 
 
-def test_a_job_that_another_measures_is_not_measured_twice(job: JobSpec, store: Store) -> None:
-    impatient = job.model_copy(update={"deadline_s": 0.1})
-    store.client.set(claim_key(job.execution, impatient.job_id), "another worker's token")
-    with pytest.raises(TimeoutError):
-        receipt(impatient, store)
-    assert not store.has_outcome(job.execution, impatient.job_id)
+def test_a_job_that_another_measures_is_not_measured_twice(
+    job: JobSpec, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.delivery.PATIENCE_S", 0.1)
+    store.client.set(claim_key(job.execution, job.job_id), "another worker's token")
+    assert receipt(job, store) == {"job_id": job.job_id, "claimed": True}
+    assert not store.has_outcome(job.execution, job.job_id)
     assert not store.leased("s0")
+
+
+def test_a_slot_that_another_holds_sends_the_job_back(
+    job: JobSpec, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.delivery.PATIENCE_S", 0.1)
+    store.client.set(lease_key("s0"), "another process's token")
+    with pytest.raises(SlotBusy):
+        receipt(job, store)
+    assert not store.has_outcome(job.execution, job.job_id)
+    assert not store.claimed(job.execution, job.job_id)
+
+
+def test_a_resume_counts_attempts_anew_and_forgets_the_problem(job: JobSpec, store: Store) -> None:
+    for _ in range(MAX_ATTEMPTS):
+        store.start_job(job.execution, job.job_id, title=job.title, slot="s0")
+    store.set_problem(job.execution, "a defect")
+    generation = store.next_generation(job.execution)
+    assert store.problem(job.execution) is None
+    receipt(job, store, generation)
+    (outcome,) = store.outcomes(job.execution, [job.job_id])
+    assert outcome.problem is None and outcome.attempt == 1
 
 
 def test_an_internal_error_is_an_outcome(job: JobSpec, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.call import CallResult, Outcome
-from contracts.corpus import discover
+from contracts.corpus import discover, root_names
 from contracts.outcome import AgentResult, StageResult
 from contracts.sweep import AgentWorkload
 from worker.measurement.clock import now_ns, utc_now
@@ -45,7 +45,7 @@ async def run_agent(
     """Perform one run.
 
     Args:
-        workload: budget of the digest; its paths are not used.
+        workload: budget of the digest; its paths give the roots' names.
         roots: the resolved paths, in order.
         ask: performs one call.
         expected_digest: :func:`contracts.corpus.digest` of the files that the job is about; other
@@ -54,7 +54,7 @@ async def run_agent(
     """
     started = _Start.now()
     try:
-        ingested = _ingest(roots, expected_digest)
+        ingested = _ingest(roots, root_names(workload.paths), expected_digest)
     except _IngestFailed as failure:
         stages = (
             started.stage(INGEST, Outcome.LOST, f"ingest failed: {failure}"),
@@ -81,9 +81,9 @@ class _IngestFailed(Exception):
     """The message says why, for people."""
 
 
-def _ingest(roots: list[Path], expected_digest: str | None) -> Ingested:
+def _ingest(roots: list[Path], names: list[str], expected_digest: str | None) -> Ingested:
     try:
-        ingested = ingest(discover(roots))
+        ingested = ingest(discover(roots, names))
     except OSError as error:
         raise _IngestFailed(str(error)) from error
     if expected_digest is None or ingested.corpus_digest == expected_digest:
