@@ -59,8 +59,11 @@ class ServerIdentity(Strict):
     """The model server and the model, as the server itself tells."""
 
     kind: str
+    """The protocol: ``ollama`` or ``openai``."""
     url: str
     """Without user and password."""
+    software: str | None = None
+    """Which server it is, where that is known: Ollama, llama.cpp, vLLM."""
     version: str | None = None
     model: str | None = None
     digest: str | None = None

@@ -69,6 +69,10 @@ class Child:
                 )
             time.sleep(0.02)
 
+    def wait(self, seconds: float) -> None:
+        """Wait until the process has ended; ``subprocess.TimeoutExpired`` after that time."""
+        self._process.wait(seconds)
+
     def check(self) -> None:
         """Raise :class:`SetupError`, with the log's last line, where the process has ended."""
         if not self.alive:

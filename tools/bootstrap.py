@@ -30,7 +30,7 @@ def main() -> None:
         fail(f"the disk is too full: {free_mb} MB free in {ROOT}, {NEEDED_MB} MB are needed")
     say(f"setting up .venv from {lock.relative_to(ROOT)} (the first time this downloads about 350 MB)")
     python = VENV / "bin" / "python"
-    if not python.exists():
+    if not has_pip(python):
         make_venv()
     pip(python, "--require-hashes", "--only-binary", ":all:", "-r", str(lock))
     pip(python, "--no-deps", "--no-build-isolation", "-e", str(ROOT))
@@ -38,7 +38,16 @@ def main() -> None:
     say(".venv is ready")
 
 
+def has_pip(python: Path) -> bool:
+    """Whether the environment is whole: one whose making was cut off is made again."""
+    return (
+        python.exists()
+        and not subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode
+    )
+
+
 def make_venv() -> None:
+    shutil.rmtree(VENV, ignore_errors=True)
     done = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True)
     if done.returncode:
         shutil.rmtree(VENV, ignore_errors=True)

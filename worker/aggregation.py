@@ -66,6 +66,9 @@ def _manifest(store: Store, execution: str) -> Manifest:
 def _slot_identity(outcome: JobOutcome) -> SlotIdentity:
     # What belongs to a model, not to the server, is told per stage: a slot may run several.
     server = outcome.server and ServerIdentity(
-        kind=outcome.server.kind, url=outcome.server.url, version=outcome.server.version
+        kind=outcome.server.kind,
+        url=outcome.server.url,
+        software=outcome.server.software,
+        version=outcome.server.version,
     )
     return SlotIdentity(slot=outcome.slot, pool=outcome.pool, host=outcome.host, server=server)

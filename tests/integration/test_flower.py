@@ -17,7 +17,7 @@ def test_flower_shows_slots_and_jobs_by_name(cluster: Cluster, tmp_path: Path, c
     cluster.aggregator()
     cluster.slot("gpu7", server)
     port = free_port()
-    flower = cluster._python("flower", "-m", "producer", "flower", "--port", str(port))
+    flower = cluster.python("flower", "-m", "producer", "flower", "--port", str(port))
     page = f"http://127.0.0.1:{port}"
 
     def answers() -> bool:
@@ -50,7 +50,7 @@ def test_a_taken_port_is_one_clear_line(cluster: Cluster) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        flower = cluster._python("flower", "-m", "producer", "flower", "--port", str(port))
-        flower._process.wait(60)
+        flower = cluster.python("flower", "-m", "producer", "flower", "--port", str(port))
+        flower.wait(60)
     assert flower.returncode == 2
     assert flower.last_words() == f"chimera: port {port} is taken: give another one with --port"

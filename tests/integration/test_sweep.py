@@ -100,8 +100,8 @@ def test_a_slot_never_measures_two_jobs_at_once_and_two_slots_share_the_work(
 def test_two_workers_of_one_slot_are_refused(cluster: Cluster, tmp_path: Path) -> None:
     server = cluster.reference_server()
     cluster.slot("s0", server)
-    second = cluster._python("second", "-m", "worker", "--slot", "s0", "--server", server)
-    second._process.wait(60)
+    second = cluster.python("second", "-m", "worker", "--slot", "s0", "--server", server)
+    second.wait(60)
     assert second.returncode == 2
     assert "slot 's0' has a live worker already" in second.last_words()
 

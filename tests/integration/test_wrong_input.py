@@ -54,7 +54,7 @@ def test_a_model_that_the_server_does_not_have(cluster: Cluster, tmp_path: Path,
     server = cluster.reference_server()
     cluster.slot("s0", server)
     run = cluster.start_run(write_sweep(tmp_path, model="gemma9"))
-    run._process.wait(60)
+    run.wait(60)
     assert run.returncode == 2
     assert run.last_words().startswith(f"chimera: slot s0: the server at {server} has no model 'gemma9'")
     assert list(cluster.store.client.scan_iter("chimera:x:*")) == []
@@ -62,7 +62,7 @@ def test_a_model_that_the_server_does_not_have(cluster: Cluster, tmp_path: Path,
 
 def test_a_pool_without_a_slot(cluster: Cluster, tmp_path: Path, corpus: Path) -> None:
     run = cluster.start_run(write_sweep(tmp_path))
-    run._process.wait(60)
+    run.wait(60)
     assert run.returncode == 2
     assert "pool 'test' has no live slot" in run.last_words()
 

@@ -67,12 +67,12 @@ class Cluster:
         return url
 
     def aggregator(self) -> Child:
-        return self._python("aggregator", "-m", "worker", "--aggregator")
+        return self.python("aggregator", "-m", "worker", "--aggregator")
 
     def slot(self, name: str, server: str, *, pool: str = POOL, max_deadline: float = 60) -> Child:
         """Start a slot's worker and wait until it is live."""
         arguments = ["--slot", name, "--server", server, "--pool", pool, "--max-deadline", str(max_deadline)]
-        worker = self._python(f"worker-{name}", "-m", "worker", *arguments)
+        worker = self.python(f"worker-{name}", "-m", "worker", *arguments)
         worker.wait_until(lambda: self.store.slot(name) is not None, seconds=READY_S)
         self.workers[name] = worker
         return worker
@@ -80,7 +80,7 @@ class Cluster:
     def start_run(self, sweep: Path, *arguments: str) -> Child:
         """Start ``chimera run`` in the background."""
         command = ["-m", "producer", "run", str(sweep), "--results", str(self.folder / "results"), *arguments]
-        return self._python(f"run-{len(self._children)}", *command)
+        return self.python(f"run-{len(self._children)}", *command)
 
     def run(self, sweep: Path, *arguments: str, seconds: float = 120) -> tuple[str, Path]:
         """Run a sweep to its end; return what was printed and the results folder."""
@@ -97,7 +97,7 @@ class Cluster:
         for child in reversed(self._children):
             child.stop_now()
 
-    def _python(self, name: str, *arguments: str) -> Child:
+    def python(self, name: str, *arguments: str) -> Child:
         environment = {BROKER: self.url, "COLUMNS": "200"}
         log = self.folder / f"{name}.log"
         child = Child(name, [sys.executable, *arguments], log=log, environment=environment)

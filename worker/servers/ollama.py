@@ -55,6 +55,7 @@ class OllamaServer:
         return ServerIdentity(
             kind=self.kind,
             url=self.url,
+            software="Ollama",
             version=_string((version.object or {}).get("version")),
             model=_string(listed.get("name")) or _string(loaded.get("name")),
             digest=_string(listed.get("digest")) or _string(loaded.get("digest")),

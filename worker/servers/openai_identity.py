@@ -48,10 +48,12 @@ def identity_of(
     settings = _dict(running.get("default_generation_settings"))
     count = CounterReader().count
     contexts = (settings.get("n_ctx"), meta.get("n_ctx"), entry.get("max_model_len"))
+    flavour = flavour_of(listed, props)
     size = count("n_params", meta.get("n_params"))
     return ServerIdentity(
         kind=kind,
         url=url,
+        software=None if flavour is Flavour.OTHER else flavour.value,
         version=_string(properties.get("build_info")) or _string((version.object or {}).get("version")),
         model=_string(entry.get("id")),
         quantisation=_string(running.get("model_ftype")) or _string(meta.get("ftype")),

@@ -80,7 +80,7 @@ def _slot(slot: SlotIdentity) -> tuple[str, ...]:
         f"{host.host}, {host.os} ({host.machine})" if host else ABSENT,
         cpu,
         _gpus(slot),
-        f"{server.kind} {server.version or '(version not told)'}" if server else ABSENT,
+        f"{server.software or server.kind} {server.version or '(version not told)'}" if server else ABSENT,
     )
 
 

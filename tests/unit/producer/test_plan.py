@@ -144,8 +144,8 @@ def test_values_that_differ_have_names_that_differ() -> None:
 
 
 def test_a_product_without_bounds_is_refused(tmp_path: Path, corpus: Path) -> None:
-    hundred = list(range(100))
-    axes = dict.fromkeys(("num_ctx", "top_k", "seed", "num_predict"), hundred[1:])
+    names_of_axes = ("num_ctx", "top_k", "seed", "num_predict")
+    axes = {name: list(range(1, 100 + place)) for place, name in enumerate(names_of_axes)}
     with pytest.raises(InputError, match=r"axes: their product makes \d+ jobs, more than 1000000"):
         planned(write_sweep(tmp_path, axes=axes))
 
