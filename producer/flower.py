@@ -29,6 +29,6 @@ def command(address: str, port: int) -> list[str]:
         f"--address={address}",
         f"--port={port}",
         f"--max_tasks={MAX_TASKS}",
-        "--tasks_columns=name,state,args,result,received,started,runtime,worker",
+        "--tasks_columns=name,worker,state,started,runtime,result",
     ]
     return [sys.executable, "-m", "celery", "-A", "worker.app", "flower", *options]
