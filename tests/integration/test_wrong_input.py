@@ -56,7 +56,9 @@ def test_a_model_that_the_server_does_not_have(cluster: Cluster, tmp_path: Path,
     run = cluster.start_run(write_sweep(tmp_path, model="gemma9"))
     run.wait(60)
     assert run.returncode == 2
-    assert run.last_words().startswith(f"chimera: slot s0: the server at {server} has no model 'gemma9'")
+    model, aggregator = run.log.read_text().splitlines()
+    assert model.startswith(f"chimera: slot s0: the server at {server} has no model 'gemma9' (it has: ref")
+    assert aggregator == "no aggregator is live. Start one: chimera aggregator"
     assert list(cluster.store.client.scan_iter("chimera:x:*")) == []
 
 
