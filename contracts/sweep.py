@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_serializer, model_validator
+from pydantic import (
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from contracts.base import SCHEMA_VERSION, Strict
 from contracts.configuration import (
@@ -151,16 +158,18 @@ class SweepSpec(Strict):
     def _server_shorthand(cls, value: Any) -> Any:
         return {"kind": value} if isinstance(value, str) else value
 
-    @model_validator(mode="after")
-    def _can_be_requested(self) -> SweepSpec:
-        named = set(self.axes.given()) | {n for p in self.include for n in p.named()}
-        refused = sorted(named & SET_AT_START[self.server.kind])
-        if refused:
+    @field_validator("axes", "include")
+    @classmethod
+    def _can_be_requested(cls, value: Any, info: ValidationInfo) -> Any:
+        server: ServerSpec | None = info.data.get("server")  # absent where it is wrong itself
+        named = set(value.given()) if isinstance(value, Axes) else {name for p in value for name in p.named()}
+        refused = sorted(named & SET_AT_START[server.kind]) if server else []
+        if server and refused:
             raise ValueError(
                 f"{' and '.join(refused)} can't be set by a request to a server of kind "
-                f"{self.server.kind!r}: it takes them when it is started"
+                f"{server.kind!r}: it takes them when it is started"
             )
-        return self
+        return value
 
     @model_validator(mode="after")
     def _one_model(self) -> SweepSpec:

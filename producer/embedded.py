@@ -19,10 +19,11 @@ from contracts.failures import SetupError
 from contracts.queues import AGGREGATE_QUEUE, pool_queue, slot_queue
 from contracts.settings import BROKER
 from contracts.store import Store, claim_key, connect, lease_key
-from contracts.sweep import SweepSpec
 from producer import local_server
 from producer.embedded_redis import EmbeddedRedis, free_port
+from producer.plan import Plan
 from producer.processes import Child
+from producer.sweep_file import where
 
 READY_S = 60.0
 OLLAMA_URL = "http://127.0.0.1:11434"
@@ -37,10 +38,9 @@ class Embedded:
         SetupError: on entering, where something is missing or another run uses the same home.
     """
 
-    def __init__(
-        self, spec: SweepSpec, home: Path, *, slots: int, servers: tuple[str, ...], say: Say
-    ) -> None:
-        self._spec = spec
+    def __init__(self, plan: Plan, home: Path, *, slots: int, servers: tuple[str, ...], say: Say) -> None:
+        self._plan = plan
+        self._spec = plan.spec
         self._home = home
         self._count = len(servers) or slots
         self._servers = list(servers)
@@ -123,8 +123,8 @@ class Embedded:
         wanted = {c for c in (self._spec.model, *(self._spec.axes.model or ())) if c is not None}
         if wanted != {local_server.MODEL}:
             raise SetupError(
-                f"the embedded model server has only the model {local_server.MODEL!r}, the sweep wants "
-                f"{', '.join(sorted(wanted))}: give a server that has it with --server URL"
+                f"{where(self._plan.sweep_file, 'model', 'axes.model')}: the embedded model server has only "
+                f"{local_server.MODEL!r}, the sweep wants {', '.join(sorted(wanted))}: give a server that has it with --server URL"
             )
         return local_server.model_file()
 
@@ -163,8 +163,13 @@ class Embedded:
             command += ["--wait", repr(self._server_wait_s)]
             workers.append(self._child(f"the worker of slot {name}", f"worker-{name}", command))
         store = Store(connect(self.url))
-        for name, worker in zip(self.slot_names, workers, strict=True):
-            worker.wait_until(partial(self._is_live, store, name), seconds=READY_S + 10)
+        for name, worker, server in zip(self.slot_names, workers, self._servers, strict=True):
+            try:
+                worker.wait_until(partial(self._is_live, store, name), seconds=READY_S + 10)
+            except SetupError as error:
+                if server not in str(error):
+                    raise
+                raise SetupError(f"{where(self._plan.sweep_file, 'server')}: {error}") from None
 
     def _is_live(self, store: Store, slot: str) -> bool:
         for child in self._all():

@@ -25,10 +25,15 @@ class Plan:
     """What a sweep will do, before anything is sent."""
 
     spec: SweepSpec
-    base_dir: Path
+    sweep_file: Path
     corpus_digest: str
     files: int
     configurations: tuple[Configuration, ...]
+
+    @property
+    def base_dir(self) -> Path:
+        """Folder that the workload's relative paths are relative to."""
+        return self.sweep_file.resolve().parent
 
     @property
     def sweep_id(self) -> str:
@@ -91,7 +96,7 @@ def make_plan(spec: SweepSpec, sweep_file: Path) -> Plan:
         raise InputError(f"{sweep_file}: {error}") from None
     if not points:
         raise InputError(f"{sweep_file}: exclude: leaves no configuration")
-    return Plan(spec, base_dir, corpus_digest, len(files), points)
+    return Plan(spec, sweep_file, corpus_digest, len(files), points)
 
 
 def configurations(spec: SweepSpec) -> tuple[Configuration, ...]:

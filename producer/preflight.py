@@ -6,6 +6,7 @@ from contracts.failures import SetupError
 from contracts.slots import SlotStatus
 from contracts.store import Store
 from producer.plan import Plan
+from producer.sweep_file import where
 
 
 def check_slots(plan: Plan, store: Store) -> list[SlotStatus]:
@@ -21,7 +22,7 @@ def check_slots(plan: Plan, store: Store) -> list[SlotStatus]:
         others = sorted({slot.pool for slot in live})
         seen = f"; live pools: {', '.join(others)}" if others else "; no worker is live at all"
         raise SetupError(
-            f"pool {pool!r} has no live slot{seen}. "
+            f"{where(plan.sweep_file, 'pool')}: pool {pool!r} has no live slot{seen}. "
             f"Start one: chimera worker --slot NAME --server URL --pool {pool}"
         )
     problems = [problem for slot in slots for problem in _problems(plan, slot)]
@@ -35,21 +36,23 @@ def check_slots(plan: Plan, store: Store) -> list[SlotStatus]:
 def _problems(plan: Plan, slot: SlotStatus) -> list[str]:
     spec = plan.spec
     if slot.problem is not None:
-        return [f"slot {slot.slot}: {slot.problem}"]
+        return [f"{where(plan.sweep_file, 'server')}: slot {slot.slot}: {slot.problem}"]
     if spec.server.kind not in slot.models:
         spoken = ", ".join(slot.models) or "nothing known"
         return [
-            f"slot {slot.slot}: the server at {slot.server} does not speak {spec.server.kind!r} (it speaks: {spoken})"
+            f"{where(plan.sweep_file, 'server')}: slot {slot.slot}: the server at {slot.server} does not speak "
+            f"{spec.server.kind!r} (it speaks: {spoken})"
         ]
     has = slot.models[spec.server.kind]
     found = [
-        f"slot {slot.slot}: the server at {slot.server} has no model {model!r} (it has: {', '.join(has) or 'none'})"
+        f"{where(plan.sweep_file, 'model', 'axes.model')}: slot {slot.slot}: the server at {slot.server} has no "
+        f"model {model!r} (it has: {', '.join(has) or 'none'})"
         for model in sorted({c.model for c in plan.configurations})
         if model not in has and f"{model}:latest" not in has
     ]
     if spec.deadline > slot.max_deadline_s:
         found.append(
-            f"slot {slot.slot} accepts deadlines up to {slot.max_deadline_s:g} s, the sweep's is "
+            f"{where(plan.sweep_file, 'deadline')}: slot {slot.slot} accepts deadlines up to {slot.max_deadline_s:g} s, the sweep's is "
             f"{spec.deadline:g} s: start its worker with --max-deadline {spec.deadline:g}"
         )
     return found

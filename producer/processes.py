@@ -114,7 +114,7 @@ class Child:
             lines = [x.strip() for x in self.log.read_text(errors="replace").splitlines() if x.strip()]
         except OSError:
             lines = []
-        return lines[-1] if lines else "it said nothing"
+        return lines[-1].removeprefix("chimera: ") if lines else "it said nothing"
 
     def _start(self) -> subprocess.Popen[str]:
         parent = os.getpid()

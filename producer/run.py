@@ -57,7 +57,7 @@ def run(options: RunOptions, console: Console) -> Path:
         check(connect(url, retries=0), url)
         return _run_on(url, plan, options, console, watch=lambda: None)
     say = partial(say_line, console)
-    with Embedded(plan.spec, home(), slots=options.slots, servers=options.servers, say=say) as embedded:
+    with Embedded(plan, home(), slots=options.slots, servers=options.servers, say=say) as embedded:
         return _run_on(embedded.url, plan, options, console, watch=embedded.watch)
 
 

@@ -41,6 +41,16 @@ def load(path: Path) -> SweepSpec:
         raise InputError("\n".join(dict.fromkeys(problems))) from None
 
 
+def where(path: Path, *keys: str) -> str:
+    """Return ``file:line: key`` of the first of ``keys`` (dotted) that stands in the file, to begin a message with."""
+    lines = _read(path)[1]
+    for key in keys:
+        at = tuple(key.split("."))
+        if at in lines:
+            return f"{path}:{lines[at]}: {key}"
+    return str(path)
+
+
 def _read(path: Path) -> tuple[Any, dict[Location, int]]:
     try:
         text = path.read_text(encoding="utf-8")

@@ -53,4 +53,4 @@ def test_a_taken_port_is_one_clear_line(cluster: Cluster) -> None:
         flower = cluster.python("flower", "-m", "producer", "flower", "--port", str(port))
         flower.wait(60)
     assert flower.returncode == 2
-    assert flower.last_words() == f"chimera: port {port} is taken: give another one with --port"
+    assert flower.last_words() == f"port {port} is taken: give another one with --port"

@@ -45,7 +45,12 @@ def test_a_server_that_does_not_answer(shell: Shell, corpus: Path) -> None:
     sweep = write_sweep(shell.folder)
     code, output = shell.run("run", str(sweep), "--server", "http://127.0.0.1:1")
     assert code == 2
-    assert "http://127.0.0.1:1" in output.splitlines()[-1]
+    last = output.splitlines()[-1]
+    assert (
+        last.startswith(f"chimera: {sweep}:")
+        and "server: " in last
+        and "http://127.0.0.1:1: connection refused" in last
+    )
     assert "Traceback" not in output
     assert shell.left_over() == []
 
@@ -57,7 +62,12 @@ def test_a_model_that_the_server_does_not_have(cluster: Cluster, tmp_path: Path,
     run.wait(60)
     assert run.returncode == 2
     model, aggregator = run.log.read_text().splitlines()
-    assert model.startswith(f"chimera: slot s0: the server at {server} has no model 'gemma9' (it has: ref")
+    sweep = tmp_path / "sweep.yaml"
+    line = sweep.read_text().splitlines().index("model: gemma9") + 1
+    said = (
+        f"chimera: {sweep}:{line}: model: slot s0: the server at {server} has no model 'gemma9' (it has: ref"
+    )
+    assert model.startswith(said)
     assert aggregator == "no aggregator is live. Start one: chimera aggregator"
     assert list(cluster.store.client.scan_iter("chimera:x:*")) == []
 

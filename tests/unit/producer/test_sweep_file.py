@@ -93,7 +93,9 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_an_axis_that_a_request_cannot_set_is_refused(tmp_path: Path) -> None:
-    (problem,) = problems(write_sweep(tmp_path, server="openai", axes={"num_ctx": [512, 1024]}))
+    path = write_sweep(tmp_path, server="openai", axes={"num_ctx": [512, 1024]})
+    (problem,) = problems(path)
+    assert problem.startswith(f"{line_of(path, 'axes:')}: axes: ")
     assert "num_ctx can't be set by a request to a server of kind 'openai'" in problem
 
 
