@@ -11,7 +11,7 @@ import ssl
 from celery import Celery
 from kombu import Queue
 
-from contracts.queues import AGGREGATE, AGGREGATE_QUEUE, FINALISE
+from contracts.queues import AGGREGATE, AGGREGATE_QUEUE, FINALISE, finalise_task_id
 
 SERIALIZER = "msgpack"
 RESULT_EXPIRES_S = 7 * 86_400
@@ -68,3 +68,14 @@ def make_app(broker: str, *, max_deadline_s: float) -> Celery:
         task_routes={AGGREGATE: {"queue": AGGREGATE_QUEUE}, FINALISE: {"queue": AGGREGATE_QUEUE}},
     )
     return app
+
+
+def send_finaliser(app: Celery, execution: str) -> None:
+    """Publish the task that writes the execution's summary and report."""
+    app.send_task(
+        FINALISE,
+        args=[execution],
+        task_id=finalise_task_id(execution),
+        queue=AGGREGATE_QUEUE,
+        shadow=f"{execution} / report",
+    )

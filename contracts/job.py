@@ -59,4 +59,9 @@ class JobSpec(Strict):
     @property
     def title(self) -> str:
         """Name for people, as Flower and the logs show it: sweep / configuration / run."""
-        return f"{self.sweep} / {self.configuration.name} / run {self.run}"
+        return f"{self.configuration_title} / run {self.run}"
+
+    @property
+    def configuration_title(self) -> str:
+        """Name for people of what the job is one run of."""
+        return f"{self.sweep} / {self.configuration.name}"

@@ -231,6 +231,10 @@ class Store:
         keys, arguments = [_key(execution, "summaries")], [configuration_id, text]
         return int(cast(int, self._put_summary(keys=keys, args=arguments)))
 
+    def summarised(self, execution: str) -> set[str]:
+        """Return the ids of all configurations with a summary."""
+        return set(cast(list[str], self.client.hkeys(_key(execution, "summaries"))))
+
     def summaries(self, execution: str) -> dict[str, str]:
         return cast(dict[str, str], self.client.hgetall(_key(execution, "summaries")))
 

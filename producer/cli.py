@@ -89,13 +89,14 @@ def run(
     sweep_file: Path, broker: str | None, slots: int, servers: tuple[str, ...], fresh: bool, results: Path
 ) -> None:
     """Run a sweep, or resume it where it is unfinished, and write its report."""
+    from producer.progress import say_line
     from producer.run import RunOptions, run
 
     for name in ("SIGTERM", "SIGHUP"):
         signal.signal(getattr(signal, name), _as_interrupt)
     console = Console()
     folder = run(RunOptions(sweep_file, broker, slots, servers, fresh, results), console)
-    console.print(f"report: {folder / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
+    say_line(console, f"report: {folder / 'report.html'}")
 
 
 @cli.command()
@@ -159,6 +160,7 @@ def doctor(broker: str | None) -> None:
     """Check Redis, workers, slots, servers and models, a line each; exit code 1 where one is red."""
     from producer.broker import find_broker
     from producer.doctor import examine
+    from producer.progress import say_line
 
     console = Console()
     red = False
@@ -169,7 +171,7 @@ def doctor(broker: str | None) -> None:
             Text.assemble((f"{mark}  ", style), f"{finding.part:<11}{finding.what}"), soft_wrap=True
         )
         if finding.advice and not finding.good:
-            console.print(f"{'':15}→ {finding.advice}", markup=False, highlight=False, soft_wrap=True)
+            say_line(console, f"{'':15}→ {finding.advice}")
     sys.exit(1 if red else 0)
 
 

@@ -8,16 +8,15 @@ from celery import Celery
 from celery.canvas import Signature
 from kombu.exceptions import OperationalError
 
+from contracts.celery_app import send_finaliser
 from contracts.failures import BrokerError, SweepIncomplete
 from contracts.job import JobSpec
 from contracts.queues import (
     AGGREGATE,
     AGGREGATE_QUEUE,
-    FINALISE,
     MEASURE,
     aggregate_task_id,
     chord_id,
-    finalise_task_id,
     job_task_id,
     pool_queue,
 )
@@ -64,7 +63,6 @@ class Dispatcher:
     def _send(self, jobs: list[JobSpec], generation: int) -> None:
         with self._app.producer_pool.acquire(block=True) as producer, producer.batch(BATCH):  # type: ignore[attr-defined]
             for index, job in enumerate(jobs):
-                title = f"{job.sweep} / {job.configuration.name}"
                 self._app.send_task(
                     MEASURE,
                     args=[job.model_dump(mode="json"), generation],
@@ -74,7 +72,7 @@ class Dispatcher:
                     argsrepr=f"('{job.job_id}',)",
                     group_id=chord_id(self._execution, generation, job.configuration.id),
                     group_index=index,
-                    chord=self._callback(job.configuration.id, title, generation),  # type: ignore[arg-type]
+                    chord=self._callback(job, generation),  # type: ignore[arg-type]
                     producer=producer,
                 )
 
@@ -84,26 +82,21 @@ class Dispatcher:
             raise SweepIncomplete(f"the store no longer knows the execution {self._execution}")
         return generation
 
-    def aggregate(self, configuration_id: str, title: str) -> None:
-        """Publish a configuration's callback by itself: all its outcomes are in, its chord is not."""
-        self._callback(configuration_id, title, self._generation()).apply_async(args=([],))
+    def aggregate(self, job: JobSpec) -> None:
+        """Publish the callback of the job's configuration by itself: all outcomes are in, its chord is not."""
+        self._callback(job, self._generation()).apply_async(args=([],))
 
     def finalise(self) -> None:
         """Publish the finaliser."""
-        self._app.send_task(
-            FINALISE,
-            args=[self._execution],
-            task_id=finalise_task_id(self._execution),
-            queue=AGGREGATE_QUEUE,
-            shadow=f"{self._execution} / report",
-        )
+        send_finaliser(self._app, self._execution)
 
-    def _callback(self, configuration_id: str, title: str, generation: int) -> Signature[object]:
+    def _callback(self, job: JobSpec, generation: int) -> Signature[object]:
+        configuration_id = job.configuration.id
         return self._app.signature(
             AGGREGATE,
             args=[self._execution, configuration_id],
             task_id=aggregate_task_id(self._execution, generation, configuration_id),
             queue=AGGREGATE_QUEUE,
-            shadow=f"{title} / summary",
+            shadow=f"{job.configuration_title} / summary",
             argsrepr=f"('{configuration_id}',)",
         )

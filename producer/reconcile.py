@@ -35,6 +35,7 @@ class Reconciler:
         for job in jobs:
             self._by_configuration[job.configuration.id].append(job)
         self._execution = jobs[0].execution
+        self._pool = jobs[0].pool
         self._last = time.monotonic()
         self._suspects: set[str] = set()
         self._absent: set[str] = set()
@@ -44,54 +45,56 @@ class Reconciler:
         if time.monotonic() - self._last < EVERY_S:
             return
         self._last = time.monotonic()
-        self._look_for_helpers(progress)
-        suspects = self._find(progress)
+        has_aggregator = self._store.has_aggregator()
+        self._say_who_is_absent(progress, has_aggregator)
+        suspects = self._find_jobs(progress)
+        if has_aggregator:  # no use in sending callbacks to nobody
+            suspects |= self._find_callbacks(progress)
         for suspect in sorted(suspects & self._suspects):
             self._send_again(suspect)
         self._suspects = suspects - self._suspects
 
-    def _look_for_helpers(self, progress: Progress) -> None:
+    def _say_who_is_absent(self, progress: Progress, has_aggregator: bool) -> None:
         """Say, once per absence, that nobody is there to do what is left to do."""
-        pools = {job.pool for job in self._jobs.values()}
         absent = set()
-        if progress.done < len(self._jobs) and not any(s.pool in pools for s in self._store.slots()):
-            pool = ", ".join(sorted(pools))
-            absent.add(f"no slot of pool {pool} is live; waiting for one: chimera worker … --pool {pool}")
-        if not self._store.has_aggregator():
+        if progress.done < len(self._jobs) and not any(s.pool == self._pool for s in self._store.slots()):
+            absent.add(
+                f"no slot of pool {self._pool} is live; waiting for one: chimera worker … --pool {self._pool}"
+            )
+        if not has_aggregator:
             absent.add("no aggregator is live; waiting for one: chimera aggregator")
         for line in sorted(absent - self._absent):
             self._say(line)
         self._absent = absent
 
-    def _find(self, progress: Progress) -> set[str]:
-        """Return what looks lost, each as ``kind:id``."""
+    def _find_jobs(self, progress: Progress) -> set[str]:
+        """Return the jobs that look lost, each as ``kind:id``."""
         dead = {f"dead:{i}" for i in progress.running if not self._store.claimed(self._execution, i)}
+        if progress.running or self._store.client.llen(pool_queue(self._pool)):
+            return dead
+        # Nothing runs and nothing is queued: what is missing was handed out to a worker that is gone.
         done = self._store.jobs_done(self._execution)
-        missing = set()
-        if not progress.running and not self._messages_queued():
-            # What is missing was handed out to a worker that is gone.
-            missing = {f"message:{job_id}" for job_id in self._jobs if job_id not in done}
-        if "aggregator" in str(self._absent):
-            return dead | missing  # no use in sending callbacks to nobody
-        summarised = self._store.summaries(self._execution)
-        callbacks = {
+        return dead | {f"message:{job_id}" for job_id in self._jobs if job_id not in done}
+
+    def _find_callbacks(self, progress: Progress) -> set[str]:
+        """Return the callbacks that look lost, each as ``kind:id``."""
+        done = self._store.jobs_done(self._execution)
+        summarised = self._store.summarised(self._execution)
+        found = {
             f"callback:{configuration_id}"
             for configuration_id, jobs in self._by_configuration.items()
             if configuration_id not in summarised and all(job.job_id in done for job in jobs)
         }
-        complete = len(summarised) == len(self._by_configuration) and progress.status == "running"
-        return dead | missing | callbacks | ({"finaliser:"} if complete else set())
-
-    def _messages_queued(self) -> bool:
-        pools = {job.pool for job in self._jobs.values()}
-        return any(self._store.client.llen(pool_queue(pool)) for pool in pools)
+        if len(summarised) == len(self._by_configuration) and progress.status == "running":
+            found.add("finaliser:")
+        return found
 
     def _send_again(self, suspect: str) -> None:
         kind, _, key = suspect.partition(":")
         if kind == "callback":
-            title = f"{self._by_configuration[key][0].sweep} / {self._by_configuration[key][0].configuration.name}"
-            self._say(f"{title}: the chord's callback did not come; sending it again")
-            self._dispatcher.aggregate(key, title)
+            job = self._by_configuration[key][0]
+            self._say(f"{job.configuration_title}: the chord's callback did not come; sending it again")
+            self._dispatcher.aggregate(job)
         elif kind == "finaliser":
             if self._store.may_finalise(self._execution):
                 self._say("the finaliser did not come; sending it again")

@@ -101,7 +101,7 @@ async def _measure(spec: JobSpec, started: Started) -> Measured:
         return await call(prompt, spec.configuration.parameters, schema)
 
     try:
-        before = await _identity(server, spec.configuration.model, IDENTIFY_S)
+        before = await _identity(server, spec.configuration.model)
         short = spec.configuration.parameters.model_copy(update={"num_predict": WARMUP_TOKENS})
         warmups = [await _warmup(call(WARMUP_PROMPT, short, None)) for _ in range(spec.warmup)]
         base = Path(os.environ.get(DATA_ROOT) or spec.base_dir)
@@ -113,16 +113,16 @@ async def _measure(spec: JobSpec, started: Started) -> Measured:
             use_schema=spec.workload.structured == "auto" and server.supports_schema,
         )
         # Asked again: some facts, as Ollama's context, are there only while the model is loaded.
-        identity = await _identity(server, spec.configuration.model, IDENTIFY_S) or before
+        identity = await _identity(server, spec.configuration.model) or before
         return Measured(identity, (*warmups, *run.stages), run.result, run.wall_s)
     finally:
         await server.aclose()
 
 
-async def _identity(server: ModelServer, model: str, timeout_s: float) -> ServerIdentity | None:
+async def _identity(server: ModelServer, model: str) -> ServerIdentity | None:
     """Ask who the server is; this also opens the connection that the calls then use."""
     try:
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout(IDENTIFY_S):
             return await server.identify(model)
     except (ChimeraError, TimeoutError):
         return None  # the calls will say what is wrong

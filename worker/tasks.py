@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import redis
@@ -11,8 +11,9 @@ from celery import Celery, Task
 from celery.exceptions import Reject
 from pydantic import ValidationError
 
+from contracts.celery_app import send_finaliser
 from contracts.job import JobSpec
-from contracts.queues import AGGREGATE, AGGREGATE_QUEUE, FINALISE, MEASURE, finalise_task_id
+from contracts.queues import AGGREGATE, FINALISE, MEASURE
 from contracts.settings import broker_url, worker_settings
 from contracts.store import FOREVER, Store, connect
 from worker.delivery import SlotBusy, deliver
@@ -57,15 +58,7 @@ def register(app: Celery) -> None:
         """Chord callback of one configuration."""
         from worker.aggregation import aggregate_configuration  # a slot's worker needs no statistics
 
-        def publish_finaliser() -> None:
-            self.app.send_task(
-                FINALISE,
-                args=[execution],
-                task_id=finalise_task_id(execution),
-                queue=AGGREGATE_QUEUE,
-                shadow=f"{execution} / report",
-            )
-
+        publish_finaliser = partial(send_finaliser, self.app, execution)
         try:
             return aggregate_configuration(_store(), execution, configuration_id, publish_finaliser)
         except Exception as error:
