@@ -6,6 +6,7 @@ All return ``None`` where an input is missing, or where the quotient would have 
 from __future__ import annotations
 
 import itertools
+from typing import Literal
 
 from contracts.call import CallTiming, ServerCounters
 
@@ -21,6 +22,11 @@ def ms(nanoseconds: int | None) -> float | None:
 def ttft_ms(timing: CallTiming) -> float | None:
     """Time to first token: from sending to the first non-empty piece of text, ms (client wall time)."""
     return ms(timing.text_ns[0] - timing.sent_ns) if timing.text_ns else None
+
+
+def reasoning_ttft_ms(timing: CallTiming) -> float | None:
+    """From sending to the first piece of reasoning text, ms."""
+    return ms(timing.reasoning_ns[0] - timing.sent_ns) if timing.reasoning_ns else None
 
 
 def duration_ms(timing: CallTiming) -> float:
@@ -40,13 +46,15 @@ def server_throughput_tok_s(counters: ServerCounters) -> float | None:
 
 
 def client_throughput_tok_s(timing: CallTiming, tokens: int | None) -> float | None:
-    """(tokens − 1) / (last text − first text): the decode rate as the client saw it.
+    """(tokens − 1) / (last frame − first frame): the decode rate as the client saw it.
 
     The first token's time belongs to the TTFT, hence − 1. For servers that report no eval duration.
+    Reasoning is generated too, and in the server's count: the frames are those with either text.
     """
-    if tokens is None or tokens < 2 or len(timing.text_ns) < 2:
+    arrivals = (*timing.reasoning_ns, *timing.text_ns)
+    if tokens is None or tokens < 2 or len(arrivals) < 2:
         return None
-    span = timing.text_ns[-1] - timing.text_ns[0]
+    span = max(arrivals) - min(arrivals)
     return (tokens - 1) / (span / NS_PER_S) if span > 0 else None
 
 
@@ -65,7 +73,30 @@ def gaps_ms(timing: CallTiming) -> tuple[float, ...]:
     return tuple((b - a) / NS_PER_MS for a, b in itertools.pairwise(times))
 
 
+def frame_tokens(timing: CallTiming, tokens: int | None) -> Literal["told", "one", "unknown"]:
+    """How many tokens a frame holds: told by the server, one (as many frames as tokens), or unknown.
+
+    One more token than frames counts as one each: the end-of-sequence token has no text.
+    """
+    if timing.text_tokens is not None:
+        return "told"
+    frames = len(timing.text_ns) + len(timing.reasoning_ns)
+    return "one" if tokens is not None and frames and tokens - frames in (0, 1) else "unknown"
+
+
+def itl_gaps_ms(timing: CallTiming, tokens: int | None) -> tuple[float, ...] | None:
+    """Inter-token latency of each gap, ms: the gap over the tokens of the frame that ended it.
+
+    ``None`` where the tokens of the frames are unknown, and for a frame told to hold none.
+    """
+    known = frame_tokens(timing, tokens)
+    if known == "unknown" or (timing.text_tokens is not None and not all(timing.text_tokens[1:])):
+        return None
+    counts = timing.text_tokens[1:] if timing.text_tokens is not None else itertools.repeat(1)
+    return tuple(gap / count for gap, count in zip(gaps_ms(timing), counts, strict=False))
+
+
 def itl_mean_ms(timing: CallTiming, tokens: int | None) -> float | None:
-    """Mean inter-token latency: (last text − first text) / (tokens − 1), ms; needs the token count."""
+    """Mean inter-token latency: (last frame − first frame) / (tokens − 1), ms; needs the token count."""
     rate = client_throughput_tok_s(timing, tokens)
     return None if rate is None else 1e3 / rate

@@ -6,7 +6,7 @@ from typing import Literal
 
 from contracts.base import SCHEMA_VERSION, Strict, content_hash
 from contracts.configuration import Configuration
-from contracts.sweep import AgentWorkload, Name, ServerSpec
+from contracts.sweep import AgentWorkload, Name, ServerSpec, Warmup
 
 PROMPTS_VERSION = "1"
 """Version of the agent's prompt files (``worker/workloads/agent/prompts/``): part of what is measured."""
@@ -30,7 +30,10 @@ class JobSpec(Strict):
     base_dir: str
     """Folder that relative paths are relative to, on the producer's machine."""
     server: ServerSpec
-    warmup: int
+    warmup: Warmup
+    reset: bool = False
+    """Unload the model first: Ollama would keep the ``num_gpu`` of the configuration before, where this one
+    leaves it to the server."""
     deadline_s: float
     pool: Name
 
@@ -51,6 +54,7 @@ class JobSpec(Strict):
                 "prompts": PROMPTS_VERSION,
                 "server": self.server.model_dump(mode="json", exclude_defaults=True),
                 "warmup": self.warmup,
+                **({"reset": True} if self.reset else {}),
                 "deadline_s": self.deadline_s,
                 "pool": self.pool,
             }

@@ -7,6 +7,7 @@ from typing import Literal
 
 from contracts.base import SCHEMA_VERSION, Strict
 from contracts.configuration import Configuration
+from contracts.floor import MeasurementFloor
 from contracts.outcome import HostIdentity, ServerIdentity
 from contracts.sweep import SweepSpec
 
@@ -27,6 +28,8 @@ class SlotIdentity(Strict):
     pool: str
     host: HostIdentity | None = None
     server: ServerIdentity | None = None
+    floor: MeasurementFloor | None = None
+    """``None``: the slot was never calibrated."""
 
 
 class Manifest(Strict):

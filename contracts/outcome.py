@@ -10,6 +10,7 @@ from pydantic import Field
 from contracts.base import SCHEMA_VERSION, Strict
 from contracts.call import CallResult, Outcome
 from contracts.configuration import Configuration
+from contracts.telemetry import StageTelemetry
 
 Phase = Literal["warmup", "measured"]
 
@@ -18,7 +19,7 @@ class StageResult(Strict):
     """One timed part of a run. An LLM stage holds one call, ``ingest`` none."""
 
     stage: str
-    """``warmup``, ``ingest``, ``analysis``, ``report``."""
+    """``unload``, ``warmup``, ``ingest``, ``analysis``, ``report``."""
     agent: str = "chimera"
     phase: Phase = "measured"
     outcome: Outcome
@@ -27,6 +28,8 @@ class StageResult(Strict):
     started_ns: int
     ended_ns: int
     call: CallResult | None = None
+    telemetry: StageTelemetry | None = None
+    """``None``: nothing was sampled."""
 
 
 class GpuIdentity(Strict):
@@ -59,7 +62,7 @@ class ServerIdentity(Strict):
     """The model server and the model, as the server itself tells."""
 
     kind: str
-    """The protocol: ``ollama`` or ``openai``."""
+    """The protocol: ``ollama``, ``openai`` or ``llama.cpp``."""
     url: str
     """Without user and password."""
     software: str | None = None
@@ -71,6 +74,14 @@ class ServerIdentity(Strict):
     context: int | None = None
     """Context length that the server runs the model with, tokens."""
     parameter_size: str | None = None
+    layers: int | None = None
+    """Blocks of the model; see :mod:`contracts.applied` for what that means for ``num_gpu``."""
+    context_max: int | None = None
+    """Context length that the model was trained for, tokens: servers clamp ``num_ctx`` to it."""
+    size_bytes: int | None = None
+    """Memory that the loaded model takes."""
+    vram_bytes: int | None = None
+    """How much of it is on GPUs; 0: no layer is."""
 
 
 class IngestResult(Strict):

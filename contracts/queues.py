@@ -7,6 +7,7 @@ AGGREGATE_QUEUE = "chimera.aggregate"
 MEASURE = "chimera.measure"
 AGGREGATE = "chimera.aggregate_configuration"
 FINALISE = "chimera.finalise"
+CALIBRATE = "chimera.calibrate"
 
 
 def pool_queue(pool: str) -> str:

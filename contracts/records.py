@@ -12,9 +12,20 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from contracts.base import SCHEMA_VERSION, Strict
-from contracts.call import CallTiming, Outcome
-from contracts.formulas import duration_ms, gaps_ms, itl_mean_ms, ms, throughput_tok_s, ttft_ms
+from contracts.call import ArrivalClock, CallTiming, Degeneration, Outcome
+from contracts.diagnosis import Diagnosis
+from contracts.formulas import (
+    duration_ms,
+    frame_tokens,
+    gaps_ms,
+    itl_mean_ms,
+    ms,
+    reasoning_ttft_ms,
+    throughput_tok_s,
+    ttft_ms,
+)
 from contracts.outcome import JobOutcome, Phase, StageResult
+from contracts.telemetry import StageTelemetry
 
 COLUMNS_REQUIRED = ("config", "agent", "run", "stage")
 
@@ -31,7 +42,13 @@ class StageRecord(Strict):
     outcome: Outcome | None = None
     """``None`` in foreign data: then it is inferred by the rule that the report states."""
     reason: str | None = None
+    degeneration: Degeneration | None = None
+    suspect: tuple[str, ...] | None = None
+    """Why the worker itself does not trust the call's times; empty: nothing spoke against them."""
     ttft_ms: float | None = None
+    reasoning_ttft_ms: float | None = None
+    connect_ms: float | None = None
+    arrival_clock: ArrivalClock | None = None
     throughput_tok_s: float | None = None
     throughput_source: Literal["server", "client"] | None = None
     tokens: int | None = None
@@ -47,7 +64,13 @@ class StageRecord(Strict):
     itl_mean_ms: float | None = None
     gaps_ms: tuple[float, ...] | None = None
     """Times between successive text frames; tokens per frame are the server's choice."""
+    frame_tokens: Literal["told", "one", "unknown"] | None = None
+    """Whether the tokens of each frame are told by the server, one each by the counts, or unknown."""
     response_chars: int | None = None
+    reasoning_chars: int | None = None
+    text_hash: str | None = None
+    attempts: int | None = None
+    """Sendings of the call; above 1 where earlier ones certainly generated nothing."""
     finish_reason: str | None = None
     structured: bool | None = None
     exec_s: float | None = None
@@ -71,6 +94,12 @@ class StageRecord(Strict):
     quantisation: str | None = None
     context: int | None = None
     """Context length that the server ran the model with, tokens; num_ctx is what was asked for."""
+    model_layers: int | None = None
+    model_context_max: int | None = None
+    model_bytes: int | None = None
+    model_vram_bytes: int | None = None
+    applied: dict[str, int | float] | None = None
+    """Parameters that the server says the call ran with."""
     boot_id: str | None = None
     """started_ns and ended_ns can be compared only within one boot of one host."""
     started_at: AwareDatetime | None = None
@@ -78,6 +107,8 @@ class StageRecord(Strict):
     started_ns: int | None = None
     ended_ns: int | None = None
     timing: CallTiming | None = None
+    diagnosis: Diagnosis | None = None
+    telemetry: StageTelemetry | None = None
     text: str | None = None
     """The model's answer."""
     files_total: int | None = None
@@ -124,6 +155,11 @@ def _record(outcome: JobOutcome, stage: StageResult) -> StageRecord:
         "model_digest": outcome.server.digest if outcome.server else None,
         "quantisation": outcome.server.quantisation if outcome.server else None,
         "context": outcome.server.context if outcome.server else None,
+        "model_layers": outcome.server.layers if outcome.server else None,
+        "model_context_max": outcome.server.context_max if outcome.server else None,
+        "model_bytes": outcome.server.size_bytes if outcome.server else None,
+        "model_vram_bytes": outcome.server.vram_bytes if outcome.server else None,
+        "telemetry": stage.telemetry,
         "boot_id": outcome.boot_id,
         "started_at": stage.started_at,
         "started_ns": stage.started_ns,
@@ -145,7 +181,12 @@ def _record(outcome: JobOutcome, stage: StageResult) -> StageRecord:
         timing, counters = stage.call.timing, stage.call.counters
         rate, source = throughput_tok_s(timing, counters)
         fields |= {
+            "degeneration": stage.call.degeneration,
+            "suspect": stage.call.diagnosis.suspect if stage.call.diagnosis else None,
             "ttft_ms": ttft_ms(timing),
+            "reasoning_ttft_ms": reasoning_ttft_ms(timing),
+            "connect_ms": ms(timing.connect_ns),
+            "arrival_clock": timing.clock,
             "throughput_tok_s": rate,
             "throughput_source": source,
             "tokens": counters.tokens,
@@ -158,10 +199,16 @@ def _record(outcome: JobOutcome, stage: StageResult) -> StageRecord:
             "load_ms": ms(counters.load_ns),
             "itl_mean_ms": itl_mean_ms(timing, counters.tokens),
             "gaps_ms": gaps_ms(timing),
+            "frame_tokens": frame_tokens(timing, counters.tokens) if timing.text_ns else None,
             "response_chars": len(stage.call.text),
+            "reasoning_chars": stage.call.reasoning_chars,
+            "text_hash": stage.call.text_hash,
+            "attempts": len(stage.call.attempts) + 1,
+            "applied": stage.call.applied or None,
             "finish_reason": stage.call.finish_reason,
             "structured": stage.call.structured,
             "timing": timing,
+            "diagnosis": stage.call.diagnosis,
             "text": stage.call.text,
         }
     return StageRecord.model_validate(fields)

@@ -5,7 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from contracts.base import SCHEMA_VERSION, Strict
+from contracts.floor import MeasurementFloor
+
+
+class ModelLimits(Strict):
+    """What a server says that a model can be run with at most; ``None``: it does not say."""
+
+    layers: int | None = None
+    """Its blocks; see :mod:`contracts.applied` for what they mean for ``num_gpu``."""
+    context: int | None = None
+    """``num_ctx`` beyond it is clamped."""
 
 
 class SlotStatus(Strict):
@@ -21,6 +33,10 @@ class SlotStatus(Strict):
     max_deadline_s: float
     models: dict[str, tuple[str, ...]]
     """Server kind → models that it can run; a kind that the server does not speak is absent."""
+    limits: dict[str, ModelLimits] = Field(default_factory=dict)
+    """By model, where the server tells any."""
+    floor: MeasurementFloor | None = None
+    """What its calibration found; ``None``: not calibrated since its machine was started, or by another version."""
     problem: str | None = None
     """Why the server could not be asked."""
     seen_at: datetime

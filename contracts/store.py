@@ -16,6 +16,7 @@
     chimera:lease:<slot>                token of the job that measures on the slot; expires
     chimera:claim:<execution>:<job id>  token of the delivery that measures the job; expires
     chimera:slot:<slot>                 SlotStatus, JSON; expires
+    chimera:floor:<slot>                MeasurementFloor, JSON
     chimera:aggregator:<host>:<pid>     there while the aggregator lives; expires
 """
 
@@ -27,10 +28,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import redis
+from pydantic import ValidationError
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from contracts.failures import BrokerError
+from contracts.floor import MeasurementFloor
 from contracts.manifest import Manifest, SlotIdentity
 from contracts.outcome import JobOutcome
 from contracts.slots import SlotStatus
@@ -276,6 +279,17 @@ class Store:
         names = sorted(key.removeprefix(_slot_key("")) for key in self.client.scan_iter(_slot_key("*")))
         return [status for name in names if (status := self.slot(name)) is not None]
 
+    def put_floor(self, slot: str, floor: MeasurementFloor) -> None:
+        self.client.set(_floor_key(slot), floor.model_dump_json())
+
+    def floor(self, slot: str) -> MeasurementFloor | None:
+        """Return what the slot's last calibration found, on whichever machine the slot was then."""
+        text = self.client.get(_floor_key(slot))
+        try:
+            return None if text is None else MeasurementFloor.model_validate_json(str(text))
+        except ValidationError:
+            return None  # of another version: as good as none
+
     def put_aggregator(self, name: str, *, ttl_s: int) -> None:
         self.client.set(_aggregator_key(name), "live", ex=ttl_s)
 
@@ -309,6 +323,10 @@ def _sweep_key(sweep_id: str) -> str:
 
 def _aggregator_key(name: str) -> str:
     return f"chimera:aggregator:{name}"
+
+
+def _floor_key(slot: str) -> str:
+    return f"chimera:floor:{slot}"
 
 
 def _slot_key(slot: str) -> str:

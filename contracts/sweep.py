@@ -29,13 +29,20 @@ from contracts.configuration import (
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-ServerKind = Literal["ollama", "openai"]
+ServerKind = Literal["ollama", "openai", "llama.cpp"]
 
 SET_AT_START: dict[ServerKind, frozenset[str]] = {
     "ollama": frozenset(),
     "openai": frozenset({"num_gpu", "num_ctx"}),
+    "llama.cpp": frozenset({"num_gpu", "num_ctx"}),
 }
 """Parameters that a server of the kind takes when it is started, and so not with a request."""
+
+
+CAN_UNLOAD: frozenset[ServerKind] = frozenset({"ollama"})
+"""Servers that let go of a model when asked."""
+
+Seconds = Annotated[float, Field(gt=0, le=86_400, strict=True)]
 
 
 class AgentWorkload(Strict):
@@ -48,6 +55,20 @@ class AgentWorkload(Strict):
     """Budget of the table digest in the prompt, tokens (estimated at 3 characters a token)."""
     structured: Literal["auto", "off"] = "auto"
     """``auto``: ask for findings as JSON by a schema where the server supports it."""
+    min_words: Annotated[int, Field(ge=0, le=1000, strict=True)] = 10
+    """A complete answer with fewer words is ``degenerate`` (short). A length limit makes none too short."""
+
+
+class Timeouts(Strict):
+    """How long each part of a call may take, s; ``None``: only the job's deadline ends it."""
+
+    connect: Seconds = 5.0
+    first_token: Seconds | None = None
+    """From sending to the first frame with text (or reasoning text)."""
+    between_tokens: Seconds | None = None
+    """Between two frames, once the first token has come."""
+    call: Seconds | None = None
+    """From sending to the end."""
 
 
 class ServerSpec(Strict):
@@ -58,6 +79,13 @@ class ServerSpec(Strict):
     """For ``openai``: ``/v1/chat/completions`` or ``/v1/completions``."""
     prompt_cache: bool | None = None
     """``False`` asks llama.cpp not to reuse a prompt's prefix, so that every run pays its prefill."""
+    timeouts: Timeouts = Timeouts()
+    retries: Annotated[int, Field(ge=0, le=10, strict=True)] = 2
+    """How often a call is sent again where certainly nothing was generated: the connection could not be made,
+    or HTTP 429 or 503. Every sending is kept."""
+
+
+Warmup = Annotated[int, Field(ge=0, le=100, strict=True)] | Literal["unload"]
 
 
 class OrderSpec(Strict):
@@ -146,12 +174,15 @@ class SweepSpec(Strict):
     exclude: tuple[Point, ...] = ()
     """Partial points: every configuration that agrees with one of them is left out."""
     runs: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 3
-    warmup: Annotated[int, Field(ge=0, le=100, strict=True)] = 1
-    """Warm-up calls before each run: measured, stored, kept apart."""
+    warmup: Warmup = 1
+    """Before each run: so many warm-up calls (measured, stored, kept apart), or ``unload`` the model, so that
+    every run begins cold."""
     order: OrderSpec = OrderSpec()
     deadline: Annotated[float, Field(gt=0, le=86_400, strict=True)] = 600.0
     """Seconds that one job may take, warm-up included; then its running call is a ``timeout``."""
     pool: Name = "default"
+    ranking: Literal["clean-first", "speed"] = "clean-first"
+    """``clean-first``: a configuration with degenerate answers never stands above one without."""
 
     @field_validator("server", mode="before")
     @classmethod
@@ -168,6 +199,16 @@ class SweepSpec(Strict):
             raise ValueError(
                 f"{' and '.join(refused)} can't be set by a request to a server of kind "
                 f"{server.kind!r}: it takes them when it is started"
+            )
+        return value
+
+    @field_validator("warmup")
+    @classmethod
+    def _can_unload(cls, value: Warmup, info: ValidationInfo) -> Warmup:
+        server: ServerSpec | None = info.data.get("server")
+        if value == "unload" and server and server.kind not in CAN_UNLOAD:
+            raise ValueError(
+                f"a server of kind {server.kind!r} can't unload its model by request; give a number of warm-up calls"
             )
         return value
 
