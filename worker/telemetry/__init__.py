@@ -1,1 +1,1 @@
-"""Who measured: host, boot and GPUs."""
+"""Who measured (host, boot, GPUs), and what host and GPUs did meanwhile."""
