@@ -29,8 +29,8 @@ def pool(calls: Sequence[Call], sd: SdKind) -> Aggregates:
 
 
 def pool_valid(calls: Sequence[Call], sd: SdKind) -> ValidAggregates:
-    """Pool the calls with a valid outcome; their TTFT also cold and warm apart."""
-    valid = [call for call in calls if call.outcome.valid]
+    """Pool the valid calls; their TTFT also cold and warm apart."""
+    valid = [call for call in calls if call.valid]
     return ValidAggregates(
         **dict(pool(valid, sd)),
         ttft_warm_ms=estimate((call.ttft_ms for call in valid if call.cold is False), sd),
@@ -44,7 +44,7 @@ def over_runs(calls: Sequence[Call], complete: frozenset[int], sd: SdKind) -> Ov
     A run that lacks a stage is another mix of stages: its figure is shown, but a mean with it would
     compare a configuration that fails in its slow stage with one that does not.
     """
-    method = _method([call for call in calls if call.outcome.valid])
+    method = _method([call for call in calls if call.valid])
     by_run: dict[int, list[Call]] = {}
     for call in calls:
         by_run.setdefault(call.run, []).append(call)
@@ -70,7 +70,7 @@ def _method(valid: Sequence[Call]) -> ThroughputMethod:
 
 
 def _run_figures(run: int, calls: Sequence[Call], method: ThroughputMethod, complete: bool) -> RunFigures:
-    valid = [call for call in calls if call.outcome.valid]
+    valid = [call for call in calls if call.valid]
     return RunFigures(
         run=run,
         complete=complete,

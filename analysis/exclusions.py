@@ -10,7 +10,7 @@ from contracts.records import INGEST_STAGE, StageRecord
 
 _DEFAULT_REASON = {
     Outcome.ABORTED: "the stream ended without the server's final record",
-    Outcome.DEGENERATE: "the text is empty or one token repeated",
+    Outcome.DEGENERATE: "the text is empty, too short or ends in a repetition",
     Outcome.SERVER_ERROR: "the server answered with an error",
     Outcome.TIMEOUT: "the deadline passed",
     Outcome.CONNECTION: "the connection was refused, reset or cut",
@@ -22,11 +22,7 @@ def excluded(
     records: Sequence[StageRecord], calls: Sequence[Call], runs_planned: int | None
 ) -> tuple[Excluded, ...]:
     """Return the invalid calls, the failed ingests and the planned runs without an outcome, by run."""
-    found = [
-        Excluded(run=call.run, stage=call.stage, reason=_reason(call.outcome, call.reason))
-        for call in calls
-        if not call.outcome.valid
-    ]
+    found = [Excluded(run=call.run, stage=call.stage, reason=_why(call)) for call in calls if not call.valid]
     found += [
         Excluded(run=record.run, stage=record.stage, reason=_reason(record.outcome, record.reason))
         for record in records
@@ -57,6 +53,12 @@ def complete_runs(calls: Sequence[Call], excluded_: Sequence[Excluded]) -> froze
     """Return the runs that have calls, all stages that others have, and nothing excluded."""
     incomplete = {entry.run for entry in excluded_} | {run for run, _ in missing_stages(calls)}
     return frozenset({call.run for call in calls} - incomplete)
+
+
+def _why(call: Call) -> str:
+    if call.outcome.valid:
+        return f"suspect: {'; '.join(call.suspect or ())}"
+    return _reason(call.outcome, call.reason)
 
 
 def _reason(outcome: Outcome, reason: str | None) -> str:

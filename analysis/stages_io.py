@@ -20,11 +20,16 @@ STAGES_FILE = "stages.jsonl"
 
 _LARGEST = 1e15
 """Above any time (ms) or count that can be meant; its squares still fit a double."""
-_JSON_COLUMNS = ("schema_version", "gaps_ms", "parameters", "timing", "findings", "recommendations")
+_JSON_COLUMNS = (
+    *("schema_version", "suspect", "gaps_ms", "parameters", "applied", "timing", "diagnosis", "telemetry"),
+    *("findings", "recommendations"),
+)
 _NOT_NEGATIVE = (
     *("run", "ttft_ms", "throughput_tok_s", "tokens", "prompt_tokens", "cached_tokens"),
     *("total_duration_ms", "prompt_eval_ms", "eval_ms", "eval_tokens", "load_ms", "itl_mean_ms"),
-    *("response_chars", "exec_s", "wall_s", "files_total"),
+    *("reasoning_ttft_ms", "connect_ms", "response_chars", "reasoning_chars", "attempts"),
+    *("context", "model_layers", "model_context_max", "model_bytes", "model_vram_bytes"),
+    *("exec_s", "wall_s", "files_total"),
 )
 _NUMBER_ERRORS = ("int_parsing", "int_type", "int_from_float", "float_parsing", "float_type")
 

@@ -12,13 +12,22 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from analysis.aggregates import over_runs, pool, pool_valid
+from analysis.applied import applied_parameters, context_of
+from analysis.conditions import conditions
 from analysis.exclusions import complete_runs, excluded
-from analysis.judgement import in_order, judge
-from analysis.models import ColdCall, ConfigurationSummary, SweepSummary
+from analysis.floor import sweep_floor
+from analysis.inert import inert_axes
+from analysis.judgement import first_calls_after_unload, in_order, judge, measured_calls
+from analysis.models import ColdCall, ConfigurationSummary, RankingRule, SweepSummary
+from analysis.no_effect import text_hashes, without_effect
 from analysis.notes import notes
-from analysis.ranking import rank, verdict
+from analysis.ranking import rank
+from analysis.rates import outcome_rates, suspect_calls
+from analysis.same_text import same_text
 from analysis.shown_run import choose
 from analysis.statistics.estimate import SdKind, estimate
+from analysis.telemetry import telemetry_by_stage
+from analysis.verdicts import ttft_verdict, verdict
 from analysis.warnings import warnings
 from contracts.configuration import Configuration
 from contracts.manifest import Manifest
@@ -58,6 +67,9 @@ def summarise_configuration(
         raise ValueError(f"records of one configuration and agent are needed, not of {sorted(keys)}")
     ((config, agent),) = keys
     calls, warmups = judge(ordered)
+    measured = measured_calls(ordered)
+    parameters = _parameters(ordered, configuration)
+    texts = same_text(measured, calls, parameters)
     out = excluded(ordered, calls, runs_planned)
     complete = complete_runs(calls, out)
     started = [record.started_at for record in ordered if record.started_at is not None]
@@ -66,15 +78,21 @@ def summarise_configuration(
         config_id=_first(r.config_id for r in ordered) or (configuration.id if configuration else None),
         agent=agent,
         model=_first(r.model for r in ordered) or (configuration.model if configuration else None),
-        parameters=_parameters(ordered, configuration),
+        parameters=parameters,
+        applied=applied_parameters(measured, parameters),
         sd=sd,
         runs=len({record.run for record in ordered}),
         runs_planned=runs_planned,
         runs_complete=len(complete),
+        unloaded_runs=len(first_calls_after_unload(ordered)),
         outcomes=dict(sorted(Counter(call.outcome.value for call in calls).items())),
+        rates=outcome_rates(calls),
+        suspect_calls=suspect_calls(calls),
         as_recorded=pool(calls, sd),
         valid=pool_valid(calls, sd),
-        ttft_warm_observed_ms=estimate((c.ttft_ms for c in calls if c.cold is not True), sd),
+        ttft_warm_observed_ms=estimate(
+            (c.ttft_ms for c in calls if c.cold is not True and not c.suspect), sd
+        ),
         over_runs=over_runs(calls, complete, sd),
         excluded=out,
         cold_calls=tuple(
@@ -82,7 +100,11 @@ def summarise_configuration(
             for call in calls
             if call.cold and call.load_ms is not None
         ),
-        notes=notes(ordered, calls),
+        notes=notes(ordered, calls, texts),
+        conditions=conditions(measured, calls, sd),
+        telemetry=telemetry_by_stage(measured, calls, sd),
+        same_text=texts,
+        text_hashes=text_hashes(measured, calls),
         calls=tuple(calls),
         warmup_calls=tuple(warmups),
         shown=choose(ordered, calls),
@@ -93,7 +115,7 @@ def summarise_configuration(
         hosts=_distinct(record.host for record in ordered),
         model_digests=_distinct(record.model_digest for record in ordered),
         quantisations=_distinct(record.quantisation for record in ordered),
-        contexts=tuple(sorted({r.context for r in ordered if r.context is not None})),
+        contexts=tuple(sorted({tokens for r in ordered if (tokens := context_of(r)) is not None})),
     )
 
 
@@ -102,11 +124,13 @@ def summarise_sweep(
     manifest: Manifest | None = None,
     *,
     sd: SdKind = "sample",
+    ranking: RankingRule | None = None,
 ) -> SweepSummary:
     """Put the summaries of all configurations into the sweep's.
 
     With a manifest they stand in its order, and a configuration of it that has no summary gets one
-    without runs, which names every planned run as excluded.
+    without runs, which names every planned run as excluded. ``ranking`` is the rule to rank by; ``None``:
+    the sweep file's, or ``clean-first`` without a manifest.
 
     Raises:
         ValueError: a summary was made with another estimator than ``sd``.
@@ -114,8 +138,12 @@ def summarise_sweep(
     ordered = _as_planned(list(configurations), manifest, sd)
     if any(c.sd != sd for c in ordered):
         raise ValueError(f"the configurations' summaries were not made with the {sd} sd")
-    ranking = rank(ordered)
     slots = manifest.slots if manifest else ()
+    floor = sweep_floor(slots)
+    inert = inert_axes(ordered)
+    no_effect = without_effect(ordered)
+    rule: RankingRule = ranking or (manifest.spec.ranking if manifest else "clean-first")
+    places = rank(ordered, rule, floor)
     return SweepSummary(
         sd=sd,
         sweep=manifest.sweep if manifest else None,
@@ -129,17 +157,27 @@ def summarise_sweep(
         versions=dict(manifest.versions) if manifest else {},
         order_seed=manifest.order_seed if manifest else None,
         runs_planned=manifest.spec.runs if manifest else None,
+        warmup=manifest.spec.warmup if manifest else None,
         models=_distinct(c.model for c in ordered),
         slots=slots,
-        ranking=ranking,
-        verdict=verdict(ranking),
-        warnings=warnings(ordered, slots),
+        floor=floor,
+        ranking_rule=rule,
+        ranking=places,
+        verdict=verdict(places, rule, floor),
+        ttft_verdict=ttft_verdict(places, floor),
+        inert=inert,
+        no_effect=no_effect,
+        warnings=warnings(ordered, slots, inert, no_effect, floor),
         configurations=tuple(ordered),
     )
 
 
 def summarise_records(
-    records: Iterable[StageRecord], manifest: Manifest | None = None, *, sd: SdKind = "sample"
+    records: Iterable[StageRecord],
+    manifest: Manifest | None = None,
+    *,
+    sd: SdKind = "sample",
+    ranking: RankingRule | None = None,
 ) -> SweepSummary:
     """Summarise a results file: the offline path. Groups stand in the order of their first record."""
     groups: dict[tuple[str, str], list[StageRecord]] = {}
@@ -151,7 +189,7 @@ def summarise_records(
         summarise_configuration(group, configuration=known.get(config), runs_planned=runs_planned, sd=sd)
         for (config, _), group in groups.items()
     ]
-    return summarise_sweep(summaries, manifest, sd=sd)
+    return summarise_sweep(summaries, manifest, sd=sd, ranking=ranking)
 
 
 def _as_planned(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from contracts.call import Outcome
+from contracts.diagnosis import SUSPECT_PERCENT
 from contracts.records import StageRecord
 
 RULE = (
@@ -12,7 +13,9 @@ RULE = (
     "limit). Where the input gives no outcome, it is inferred: a call whose server counters (tokens, prompt "
     "eval, eval and load time) are all missing or zero is no measurement (aborted: the stream ended without "
     "the server's final record); any other is ok. A recorded outcome stands, except ok or truncated with a "
-    "count of 0 tokens and no other counter above zero, which is no measurement either."
+    "count of 0 tokens and no other counter above zero, which is no measurement either. A suspect call does not "
+    "count, whatever its outcome: the worker that timed it found that its own overhead could have changed the "
+    f"TTFT or the duration by more than {SUSPECT_PERCENT:g} %, or that a clock jumped."
 )
 
 

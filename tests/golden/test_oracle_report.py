@@ -72,6 +72,13 @@ def test_html_has_the_same_figures() -> None:
         assert figure in page
 
 
+def test_nothing_is_said_of_what_these_data_do_not_tell(markdown) -> None:
+    for title in ("Conditions of Measurement", "Inert Axes", "Telemetry", "Reproducibility"):
+        assert f"# {title}" not in markdown
+    for words in ("calibrate", "suspect |", "ITL", "How that is known", "Before a run"):
+        assert words not in markdown
+
+
 def test_population_sd_is_named(markdown) -> None:
     other = render_markdown(summarise_records(read_stages(STAGES), sd="population"))
     assert "96.69 ± 43.25 tok/s" in other

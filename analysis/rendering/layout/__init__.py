@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analysis.models import SweepSummary
 from analysis.rendering.document import Document
+from analysis.rendering.layout.conditions import conditions_sections
 from analysis.rendering.layout.configuration import configuration_section
 from analysis.rendering.layout.overview import overview_section
 from analysis.rendering.layout.rules import rules_section
@@ -17,6 +18,7 @@ def report(summary: SweepSummary) -> Document:
         title=title,
         blocks=(
             overview_section(summary),
+            *conditions_sections(summary),
             *(
                 configuration_section(configuration, summary, configuration_anchor(index))
                 for index, configuration in enumerate(summary.configurations)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from analysis.models import ConfigurationSummary, SweepSummary
-from analysis.rendering.document import Block, Bullet, Bullets, Lines, Paragraph, Section
+from analysis.applied import same_value
+from analysis.models import AppliedParameter, ConfigurationSummary, SweepSummary
+from analysis.rendering.document import Block, Bullet, Bullets, Lines, Paragraph, Row, Section, Table
 from analysis.rendering.layout.metrics import aggregate_section, calls_section, statistics_section
-from analysis.rendering.layout.words import NOT_RECORDED
+from analysis.rendering.layout.telemetry import telemetry_sections
+from analysis.rendering.layout.words import NOT_RECORDED, parameter_value
 from analysis.rendering.layout.workflow import technical_report_section, workflow_section
 from analysis.rendering.numbers import utc
+from analysis.same_text import same_text_words
 from contracts.configuration import describe_parameters
 from contracts.outcome import HostIdentity
 
@@ -18,7 +21,7 @@ def configuration_section(c: ConfigurationSummary, sweep: SweepSummary, anchor: 
         f"Chimera Agent Report: {c.config} ({c.agent})",
         (
             _header(c, sweep),
-            Section("Configuration", (Paragraph(_parameters(c)), *_as_run(c))),
+            Section("Configuration", (Paragraph(_parameters(c)), *_as_run(c), *_applied(c))),
             aggregate_section(c),
             Section("Excluded", (_excluded(c),)),
             *_notes(c),
@@ -26,6 +29,8 @@ def configuration_section(c: ConfigurationSummary, sweep: SweepSummary, anchor: 
             technical_report_section(c),
             calls_section(c),
             statistics_section(c),
+            *_same_text(c),
+            *telemetry_sections(c),
         ),
         anchor=anchor,
     )
@@ -68,6 +73,37 @@ def _as_run(c: ConfigurationSummary) -> tuple[Paragraph, ...]:
     )
     words = "; ".join(f"{name} {text}" for name, text in told if text)
     return (Paragraph(f"As the server ran it: {words}."),) if words else ()
+
+
+def _applied(c: ConfigurationSummary) -> tuple[Table, ...]:
+    """Asked and applied, where any applied value is known."""
+    if not c.applied:
+        return ()
+    rows = tuple(
+        Row(
+            (
+                entry.name,
+                parameter_value(entry.asked),
+                " or ".join(map(parameter_value, entry.applied)),
+                _how(entry),
+            )
+        )
+        for entry in c.applied
+    )
+    return (Table(("Parameter", "Asked", "Applied", "How that is known"), "lrrl", rows),)
+
+
+def _how(entry: AppliedParameter) -> str:
+    differs = entry.asked is not None and any(not same_value(entry.asked, value) for value in entry.applied)
+    return f"{'not as asked: ' if differs else ''}{entry.how}"
+
+
+def _same_text(c: ConfigurationSummary) -> tuple[Section, ...]:
+    if not c.same_text:
+        return ()
+    items = tuple(Bullet(same_text_words(entry), entry.stage) for entry in c.same_text)
+    words = "Asked with a seed and temperature 0, so that the text should be the same each time."
+    return (Section("Reproducibility", (Paragraph(words), Bullets(items))),)
 
 
 def _excluded(c: ConfigurationSummary) -> Block:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from analysis.models import Aggregates, Call, ConfigurationSummary, ValidAggregates
+from analysis.models import Aggregates, Call, Conditions, ConfigurationSummary, ValidAggregates
 from analysis.rendering.document import Block, Bullet, Bullets, Paragraph, Row, Section, Table
-from analysis.rendering.layout.words import cold_text
-from analysis.rendering.numbers import count, mean_sd, percent, plural, value
+from analysis.rendering.layout.words import cold_text, outcome_text
+from analysis.rendering.numbers import ABSENT, count, mean_sd, percent, plural, value
 from analysis.statistics.estimate import Estimate
 from analysis.validity import is_no_measurement
 
+_MOST_COLD = 10
 _METHOD = {
     "tokens_over_eval_time": "each run: Σ tokens / Σ eval time",
     "mean_of_call_rates": "each run: mean of its calls' rates",
@@ -37,7 +38,7 @@ def aggregate_section(c: ConfigurationSummary) -> Section:
             Table(("Metric", "As recorded", "Valid only"), "lrr", tuple(map(Row, rows))),
             Paragraph(
                 f"As recorded: {plural(recorded.calls, 'call')} pooled, failed ones included. "
-                f"Valid only: the {plural(valid.calls, 'call')} with a valid outcome, cold ones included in sums and rates."
+                f"Valid only: the {plural(valid.calls, 'valid call')} (see the validity rule), cold ones included in sums and rates."
             ),
             Section("Calls and Runs, Cold and Warm", (_apart(c), _cold(c))),
         ),
@@ -124,7 +125,7 @@ def _apart(c: ConfigurationSummary) -> Table:
         (
             "TTFT, every first text seen",
             _pooled(c.ttft_warm_observed_ms, "ms"),
-            "calls not known to be cold, failed ones included",
+            "calls not known to be cold, failed ones included, suspect ones not",
         ),
         ("Cold TTFT, valid calls", _pooled(c.valid.ttft_cold_ms, "ms"), "calls known to be cold"),
         (
@@ -132,18 +133,40 @@ def _apart(c: ConfigurationSummary) -> Table:
             _pooled(runs.ttft_ms, "ms"),
             "complete runs (each run: mean of its calls, no cold ones)",
         ),
+        *_reasoning(c.conditions),
+        *_itl(c.conditions),
     )
     return Table(("Figure", "Mean ± sd", "± is over"), "lrl", tuple(map(Row, rows)))
 
 
+def _reasoning(conditions: Conditions | None) -> tuple[tuple[str, str, str], ...]:
+    if conditions is None or not conditions.reasoning_ttft_ms.n:
+        return ()
+    figure = _pooled(conditions.reasoning_ttft_ms, "ms")
+    return (("TTFT of reasoning text", figure, "valid calls with reasoning text"),)
+
+
+def _itl(conditions: Conditions | None) -> tuple[tuple[str, str, str], ...]:
+    """ITL where tokens are counted; of single gaps only where the tokens of each frame are known."""
+    if conditions is None or not conditions.itl_mean_ms.n:
+        return ()
+    mean = ("Mean ITL, valid calls", _pooled(conditions.itl_mean_ms, "ms"), "valid calls")
+    gaps = conditions.itl_gaps
+    if gaps is None:
+        return (mean, ("ITL of single gaps", ABSENT, "not shown: tokens per frame are not known"))
+    figure = f"median {value(gaps.median_ms, 'ms')}, p99 {value(gaps.p99_ms, 'ms')} (n = {gaps.n})"
+    return (mean, ("ITL of single gaps", figure, "gaps of valid calls with known tokens per frame"))
+
+
 def _cold(c: ConfigurationSummary) -> Block:
     if c.cold_calls:
-        return Bullets(
-            tuple(
-                Bullet(f"cold, load time {value(call.load_ms, 'ms')}", f"Run {call.run} / {call.stage}")
-                for call in c.cold_calls
-            )
-        )
+        items = [
+            Bullet(f"cold, load time {value(call.load_ms, 'ms')}", f"Run {call.run} / {call.stage}")
+            for call in c.cold_calls[:_MOST_COLD]
+        ]
+        if len(c.cold_calls) > _MOST_COLD:
+            items.append(Bullet(f"… and {len(c.cold_calls) - _MOST_COLD} more: summary.json names them all."))
+        return Bullets(tuple(items))
     if any(call.cold is False for call in c.calls):
         return Paragraph("No call is known to be cold.")
     return Paragraph("Cold or warm is unknown for every call (see the cold rule).")
@@ -165,10 +188,10 @@ def _call(call: Call) -> Row:
         value(call.throughput_tok_s),
         count(call.tokens),
         value(call.duration_ms),
-        call.outcome.value,
+        outcome_text(call),
         cold_text(call),
     )
-    return Row(cells, tone="" if call.outcome.valid else "bad")
+    return Row(cells, tone="" if call.valid else "bad")
 
 
 def _cvs(recorded: Estimate, valid: Estimate, over_runs: Estimate, which: str = "valid only") -> str:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from analysis.models import ConfigurationSummary, Ranked, SweepSummary
 from analysis.ranking import CRITERION
 from analysis.rendering.document import Block, Bullet, Bullets, Lines, Paragraph, Row, Section, Table
-from analysis.rendering.layout.words import ESTIMATOR, configuration_anchor, outcome_counts, runs_text
+from analysis.rendering.layout.outcomes import outcome_sections
+from analysis.rendering.layout.words import (
+    ESTIMATOR,
+    configuration_anchor,
+    outcome_counts,
+    parameter_value,
+    runs_text,
+    warmup_text,
+)
 from analysis.rendering.numbers import ABSENT, count, mean_sd, plural, utc
 from contracts.manifest import SlotIdentity
 
@@ -22,7 +30,9 @@ def overview_section(summary: SweepSummary) -> Section:
         (
             _header(summary),
             *_slots(summary),
-            Section("Ranking", (_ranking(summary), Paragraph(summary.verdict), Paragraph(CRITERION))),
+            Section("Ranking", tuple(_ranked_blocks(summary))),
+            *outcome_sections(summary),
+            *_inert(summary),
             Section("Excluded", tuple(_excluded(summary))),
             Section("What to Distrust", (_distrust(summary),)),
         ),
@@ -39,6 +49,8 @@ def _header(summary: SweepSummary) -> Lines:
         ("Runs planned", _planned(summary)),
         ("± is", ESTIMATOR[summary.sd]),
     ]
+    if summary.warmup is not None:
+        pairs.append(("Before a run", warmup_text(summary.warmup)))
     if summary.created_at is not None:
         pairs += [
             ("Started", utc(summary.created_at)),
@@ -90,22 +102,60 @@ def _gpus(slot: SlotIdentity) -> str:
     return ", ".join(gpu.name or "unnamed GPU" for gpu in slot.host.gpus) or "none"
 
 
+def _ranked_blocks(summary: SweepSummary) -> Iterator[Block]:
+    yield _ranking(summary)
+    yield Paragraph(summary.verdict)
+    if summary.ttft_verdict is not None:
+        yield Paragraph(summary.ttft_verdict)
+    yield Paragraph(CRITERION[summary.ranking_rule])
+
+
+def _inert(summary: SweepSummary) -> tuple[Section, ...]:
+    """Configurations under several names: the server made one value of several that were asked for."""
+    if not summary.inert:
+        return ()
+    rows = tuple(
+        Row(
+            (
+                entry.axis,
+                entry.model or ABSENT,
+                _values(entry.asked),
+                parameter_value(entry.applied),
+                _values(entry.others),
+                entry.why,
+            )
+        )
+        for entry in summary.inert
+    )
+    header = ("Axis", "Model", "Asked", "Applied", "Other values", "Why")
+    words = (
+        "The asked values of one row are one to the server: configurations that differ in nothing else are one under "
+        "several names, and what differs between them is chance. An axis without other values is inert: it swept nothing."
+    )
+    return (Section("Inert Axes", (Table(header, "lllrll", rows), Paragraph(words))),)
+
+
+def _values(values: Sequence[int | float | None]) -> str:
+    return ", ".join(map(parameter_value, values)) or "none"
+
+
 def _ranking(summary: SweepSummary) -> Table:
     places = {(c.config, c.agent): index for index, c in enumerate(summary.configurations)}
     header = (
         *("Rank", "Configuration", "Agent", "Runs complete", "Throughput over runs (tok/s)"),
         *("TTFT over runs, no cold calls (ms)", "Difference from the first", "Calls by outcome"),
     )
+    clean_first = summary.ranking_rule == "clean-first"
+    set_back = clean_first and any(not entry.degenerate_calls for entry in summary.ranking[:1])
     rows = tuple(
-        _ranked(entry, summary.configurations[place], configuration_anchor(place))
+        _ranked(entry, summary.configurations[place], configuration_anchor(place), set_back)
         for entry in summary.ranking
         for place in [places[entry.config, entry.agent]]
     )
     return Table(header, "rllrrrll", rows, link_column=1)
 
 
-def _ranked(entry: Ranked, configuration: ConfigurationSummary, anchor: str) -> Row:
-    difference = {None: ABSENT, True: "not clear", False: "clear"}[entry.overlaps_first]
+def _ranked(entry: Ranked, configuration: ConfigurationSummary, anchor: str, set_back: bool) -> Row:
     cells = (
         count(entry.rank),
         entry.config,
@@ -113,10 +163,20 @@ def _ranked(entry: Ranked, configuration: ConfigurationSummary, anchor: str) -> 
         runs_text(configuration),
         mean_sd(entry.throughput_tok_s),
         mean_sd(configuration.over_runs.ttft_ms),
-        difference,
+        _difference(entry, set_back),
         outcome_counts(configuration),
     )
     return Row(cells, tone="muted" if entry.rank is None else "", anchor=anchor)
+
+
+def _difference(entry: Ranked, set_back: bool) -> str:
+    """What can be said of it; of one that is set back for its answers only that."""
+    difference = {None: ABSENT, True: "not clear", False: "clear"}[entry.overlaps_first]
+    if entry.below_floor:
+        difference = "none: below the floor"
+    if entry.why is None:
+        return difference
+    return entry.why if set_back or difference == ABSENT else f"{difference}; {entry.why}"
 
 
 def _excluded(summary: SweepSummary) -> Iterator[Block]:
@@ -141,7 +201,7 @@ def _distrust(summary: SweepSummary) -> Block:
             f"{plural(excluded, 'exclusion')} (above): the figures rest on fewer calls than were planned or made"
         )
     cold = [c for c in summary.configurations if c.cold_calls]
-    if cold:
+    if cold and summary.warmup != "unload":
         calls = plural(sum(len(c.cold_calls) for c in cold), "cold call")
         texts.append(
             f"{calls} in {plural(len(cold), 'configuration')}: kept out of the warm TTFT, not out of the rates"

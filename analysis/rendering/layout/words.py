@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from analysis.models import Call, ConfigurationSummary
 from analysis.statistics.estimate import SdKind
-from contracts.call import Outcome
+from contracts.call import Degeneration, Outcome
+from contracts.configuration import format_value
+from contracts.sweep import Warmup
 
 NOT_RECORDED = "not recorded"
 
@@ -33,3 +35,32 @@ def configuration_anchor(index: int) -> str:
 
 def cold_text(call: Call) -> str:
     return {True: "cold", False: "warm", None: "unknown"}[call.cold]
+
+
+def outcome_title(outcome: Outcome, degeneration: Degeneration | None) -> str:
+    """``ok``, ``degenerate (short)``."""
+    if outcome is not Outcome.DEGENERATE:
+        return outcome.value
+    return f"{outcome.value} ({degeneration or 'kind not recorded'})"
+
+
+def outcome_text(call: Call) -> str:
+    """``ok``, ``degenerate (short)``, ``ok, suspect``."""
+    title = (
+        call.outcome.value if call.degeneration is None else outcome_title(call.outcome, call.degeneration)
+    )
+    return f"{title}, suspect" if call.suspect else title
+
+
+def warmup_text(warmup: Warmup) -> str:
+    """Say what was done before each run."""
+    if warmup == "unload":
+        return "the model was unloaded before every run: each run's first call is cold"
+    if warmup == 0:
+        return "no warm-up call before a run"
+    return f"{warmup} warm-up call{'s' * (warmup != 1)} before each run"
+
+
+def parameter_value(value: int | float | None) -> str:
+    """As people write it: servers keep floats in 32 bits, and 0.6 comes back as 0.60000002."""
+    return f"{value:.6g}" if isinstance(value, float) else format_value(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,8 @@ from hypothesis import settings
 
 from contracts.call import CallResult, CallTiming, Outcome, ServerCounters
 from contracts.configuration import Configuration, Parameters
+from contracts.diagnosis import Diagnosis
+from contracts.floor import MeasurementFloor
 from contracts.manifest import Manifest, OrderedJob, SlotIdentity
 from contracts.outcome import (
     AgentResult,
@@ -23,6 +26,7 @@ from contracts.outcome import (
 )
 from contracts.records import StageRecord
 from contracts.sweep import SweepSpec
+from contracts.telemetry import GpuTelemetry, StageTelemetry
 
 # Time limits of single examples say nothing on a shared machine.
 settings.register_profile("chimera", deadline=None)
@@ -41,12 +45,33 @@ HOST = HostIdentity(
     gpus=(GpuIdentity(index=0, name="RTX Test"),),
 )
 SERVER = ServerIdentity(
-    kind="ollama", url="http://127.0.0.1:11434", version="0.12", model="m:1", digest="abc", context=2048
+    **{"kind": "ollama", "url": "http://127.0.0.1:11434", "version": "0.12", "model": "m:1", "digest": "abc"},
+    **{"context": 2048, "context_max": 8192, "layers": 99, "size_bytes": 2**32, "vram_bytes": 2**32},
+)
+FLOOR = MeasurementFloor(
+    **{"slot": "s0", "host": "node-1", "boot_id": "boot", "measured_at": START, "duration_s": 12.0},
+    **{"chimera": "0.1.0", "python": "3.11.7", "clock": "kernel", "concurrency": 4, "calls": 120},
+    **{"timer_resolution_ns": 40, "ttft_error_median_ms": 0.112, "ttft_error_p99_ms": 0.5},
+    **{"ttft_error_max_ms": 1.9, "itl_error_median_percent": -0.01, "itl_error_p99_percent": 0.4},
+    **{"itl_error_max_percent": 0.7, "gap_error_p99_ms": 0.3, "suspect_calls": 0, "server_late_p99_ms": 0.4},
+)
+GPU = GpuTelemetry(
+    **{"index": 0, "uuid": "GPU-0", "energy_j": 30.0, "energy_source": "counter", "mean_power_w": 300.0},
+    **{"peak_memory_bytes": 5 * 2**30, "peak_temperature_c": 66, "throttle_reasons": (), "throttled": False},
+)
+TELEMETRY = StageTelemetry(
+    samples=6, period_s=0.1, max_gap_s=0.11, gpus=(GPU,), cpu_busy_percent=20.0, cpu_steal_percent=0.5
 )
 
 RecordFactory = Callable[..., StageRecord]
 OutcomeFactory = Callable[..., JobOutcome]
 ManifestFactory = Callable[..., Manifest]
+
+
+@pytest.fixture(scope="session")
+def floor() -> MeasurementFloor:
+    """TTFT 0.5 ms, ITL 0.4 %."""
+    return FLOOR
 
 
 @pytest.fixture(scope="session")
@@ -69,29 +94,38 @@ def outcome() -> OutcomeFactory:
     """A job's outcome: warm-up, ingest, analysis, report, with texts; ``aborted`` cuts the report."""
 
     def make(
-        configuration: Configuration, run: int, *, aborted: bool = False, text: str = "A report."
+        configuration: Configuration,
+        run: int,
+        *,
+        aborted: bool = False,
+        text: str = "A report.",
+        unload: bool = False,
     ) -> JobOutcome:
         started = START + timedelta(minutes=run)
         base = run * 10**11
 
-        def call(ms: int, first_ms: int, words: str, complete: bool = True) -> CallResult:
+        def call(ms: int, first_ms: int, words: str, complete: bool = True, load_ms: int = 20) -> CallResult:
             counters = ServerCounters(
                 prompt_tokens=300,
                 tokens=50 + run,
                 eval_tokens=50 + run,
                 prompt_eval_ns=100_000_000 + run,
                 eval_ns=400_000_000 + 7 * run,
-                load_ns=20_000_000,
+                load_ns=load_ms * 10**6,
             )
             return CallResult(
                 outcome=Outcome.OK if complete else Outcome.ABORTED,
                 reason=None if complete else "the stream ended without the final record",
                 text=words,
+                text_hash=hashlib.sha256(words.encode()).hexdigest()[:16],
+                diagnosis=Diagnosis(loop_lag_max_ns=300_000 + run, arrival_lag_max_ns=200_000),
                 timing=CallTiming(
                     wall_anchor=started,
                     sent_ns=base,
+                    connect_ns=210_000,
+                    clock="kernel",
                     headers_ns=base + 10**6,
-                    text_ns=(base + first_ms * 10**6, base + (ms - 5) * 10**6),
+                    text_ns=(base + first_ms * 10**6, base + min(first_ms + 392, ms - 5) * 10**6),
                     end_ns=base + ms * 10**6,
                 ),
                 counters=counters if complete else ServerCounters(),
@@ -100,13 +134,14 @@ def outcome() -> OutcomeFactory:
         def stage(name: str, ms: int, made: CallResult | None) -> StageResult:
             return StageResult(
                 stage=name,
-                phase="warmup" if name == "warmup" else "measured",
+                phase="warmup" if name in ("warmup", "unload") else "measured",
                 outcome=made.outcome if made else Outcome.OK,
                 reason=made.reason if made else None,
                 started_at=started,
                 started_ns=base,
                 ended_ns=base + ms * 10**6,
                 call=made,
+                telemetry=TELEMETRY if made else None,
             )
 
         return JobOutcome(
@@ -127,9 +162,13 @@ def outcome() -> OutcomeFactory:
             host=HOST,
             server=SERVER,
             stages=(
-                stage("warmup", 300, call(300, 100, "hi")),
+                stage("unload", 40, None) if unload else stage("warmup", 300, call(300, 100, "hi")),
                 stage("ingest", 30, None),
-                stage("analysis", 600, call(600, 130 + run, "An analysis.")),
+                stage(
+                    "analysis",
+                    600,
+                    call(600, 130 + run, "An analysis.", load_ms=110 + run if unload else 20),
+                ),
                 stage("report", 700, call(700, 140 + run, text, complete=not aborted)),
             ),
             agent_result=AgentResult(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from analysis.models import ConfigurationSummary
 from analysis.summary import summarise_configuration
 from contracts.call import Outcome
+from contracts.telemetry import GpuTelemetry, StageTelemetry
 
 FAILED = {
     **{"outcome": "aborted", "reason": "cut", "throughput_tok_s": None, "tokens": None},
@@ -233,13 +234,28 @@ def test_records_of_two_configurations_are_refused(record) -> None:
         summarise_configuration([])
 
 
+TELEMETRY = StageTelemetry(
+    samples=3,
+    period_s=0.1,
+    gpus=(GpuTelemetry(index=0, energy_j=9.0, throttled=True),),
+    cpu_steal_percent=2.0,
+)
 maybe = st.one_of(st.none(), st.just(0.0), st.floats(1e-6, 1e9))
 calls = st.fixed_dictionaries(
     {
-        "stage": st.sampled_from(["warmup", "ingest", "analysis", "report", "other"]),
+        "stage": st.sampled_from(["warmup", "unload", "ingest", "analysis", "report", "other"]),
         "phase": st.sampled_from(["warmup", "measured"]),
         "run": st.integers(0, 4),
         "outcome": st.one_of(st.none(), st.sampled_from(Outcome)),
+        "degeneration": st.sampled_from([None, "empty", "short", "repetition"]),
+        "suspect": st.sampled_from([None, (), ("the host slept",)]),
+        "text_hash": st.sampled_from([None, "a", "b"]),
+        "parameters": st.sampled_from([None, {"seed": 1, "temperature": 0.0, "num_gpu": 80}]),
+        "applied": st.sampled_from([None, {"num_gpu": 35, "top_p": 0.95}]),
+        "telemetry": st.sampled_from([None, StageTelemetry(samples=0, period_s=0.1), TELEMETRY]),
+        "gaps_ms": st.sampled_from([None, (), (9.5, 10.5)]),
+        "frame_tokens": st.sampled_from([None, "told", "one", "unknown"]),
+        "attempts": st.sampled_from([None, 1, 3]),
         "ttft_ms": maybe,
         "throughput_tok_s": maybe,
         "tokens": st.one_of(st.none(), st.integers(0, 10**9)),
@@ -262,7 +278,9 @@ def test_any_records_give_a_summary_that_reads_back(record, rows, planned, sd) -
     assert summary.as_recorded.calls == len(of_calls) == sum(summary.outcomes.values())
     known = [r.throughput_tok_s for r in of_calls if r.throughput_tok_s is not None]
     assert summary.as_recorded.throughput_tok_s.n == len(known)
-    valid = [c for c in summary.calls if c.outcome.valid]
+    valid = [c for c in summary.calls if c.outcome.valid and not c.suspect]
+    assert sum(rate.calls for rate in summary.rates) == len(of_calls)
+    assert sum(rate.fraction for rate in summary.rates) == pytest.approx(1 if of_calls else 0)
     assert summary.valid.calls == len(valid)
     failed = [e for e in summary.excluded if e.stage not in ("all", "ingest")]
     assert len(failed) == len(of_calls) - len(valid)

@@ -29,10 +29,10 @@ def test_sections_in_the_seeds_order(markdown) -> None:
     one = section(markdown, "## Chimera Agent Report: b_first (chimera)")
     assert re.findall(r"^### (.*)$", one, re.MULTILINE) == [
         *("Configuration", "Aggregate Metrics", "Excluded", "Workflow Summary"),
-        *("Technical Report (LLM Generated)", "LLM Call Metrics", "Statistical Summary"),
+        *("Technical Report (LLM Generated)", "LLM Call Metrics", "Statistical Summary", "Telemetry"),
     ]
     assert re.findall(r"^## (.*)$", markdown, re.MULTILINE) == [
-        *("Sweep Overview", "Chimera Agent Report: b_first (chimera)"),
+        *("Sweep Overview", "Conditions of Measurement", "Chimera Agent Report: b_first (chimera)"),
         *("Chimera Agent Report: a_second (chimera)", "How to Read This"),
     ]
 

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from analysis.stages_io import read_stages, write_stages
 from contracts.call import Outcome
+from contracts.diagnosis import Diagnosis
 from contracts.failures import InputError
 from contracts.records import StageRecord
+from contracts.telemetry import GpuTelemetry, StageTelemetry
 
 HEADER = "config,agent,run,stage,ttft_ms,tokens\n"
 GOOD = '{"config":"c","agent":"a","run":1,"stage":"report"}\n'
@@ -34,6 +36,12 @@ def test_csv_takes_every_column(tmp_path, record) -> None:
     full = record(
         **{"findings": ["one, two", 'a "quoted"\nline'], "parameters": {"num_gpu": 80, "temperature": 0.6}},
         **{"gaps_ms": [1.5], "structured": True, "started_at": "2026-01-02T03:04:05Z", "text": "a\nb"},
+        **{"outcome": "degenerate", "degeneration": "short", "suspect": ["late, by 2 %"], "attempts": 2},
+        **{"reasoning_ttft_ms": 1.5, "connect_ms": 0.2, "arrival_clock": "kernel", "frame_tokens": "one"},
+        **{"reasoning_chars": 3, "text_hash": "0123456789abcdef", "model_layers": 34},
+        **{"model_context_max": 8192, "model_bytes": 2**32, "model_vram_bytes": 0},
+        **{"applied": {"num_gpu": 35, "top_p": 0.95}, "diagnosis": Diagnosis(write_ns=9, suspect=("late",))},
+        **{"telemetry": StageTelemetry(samples=2, period_s=0.1, gpus=(GpuTelemetry(index=0),))},
     )
     columns = {k: v for k, v in full.model_dump(mode="json").items() if v is not None}
     cells = [v if isinstance(v, str) else json.dumps(v) for v in columns.values()]
@@ -93,6 +101,18 @@ WRONG_CSV = {
     "line of a long cell": (
         'config,agent,run,stage,text,tokens\nc,a,1,x,"1\n2\n3",5\nc,a,1,y,,z\n',
         "line 5, column 'tokens': 'z' is not a whole number",
+    ),
+    "a negative time to connect": (
+        "config,agent,run,stage,connect_ms\nc,a,1,r,-1\n",
+        "line 2, column 'connect_ms': -1.0 is out of range",
+    ),
+    "an unknown kind of degenerate text": (
+        "config,agent,run,stage,degeneration\nc,a,1,r,dull\n",
+        "line 2, column 'degeneration': 'dull': Input should be 'empty', 'short' or 'repetition'",
+    ),
+    "suspect without a list": (
+        "config,agent,run,stage,suspect\nc,a,1,r,yes\n",
+        "line 2, column 'suspect': 'yes' is not JSON",
     ),
     "broken JSON cell": (
         "config,agent,run,stage,findings\nc,a,1,r,[one\n",

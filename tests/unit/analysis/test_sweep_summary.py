@@ -17,11 +17,11 @@ from contracts.manifest import SlotIdentity
 from contracts.records import records_of
 
 
-def online(outcome, manifest, sd="sample", aborted=(2,)) -> SweepSummary:
+def online(outcome, manifest, sd="sample", aborted=(2,), unload=False) -> SweepSummary:
     """As the aggregator does it: one summary per configuration, through JSON, in any order."""
     stored = {}
     for configuration in reversed(manifest.configurations):
-        outcomes = [outcome(configuration, run, aborted=run in aborted) for run in (1, 2, 3)]
+        outcomes = [outcome(configuration, run, aborted=run in aborted, unload=unload) for run in (1, 2, 3)]
         records = [record for made in outcomes for record in records_of(made)]
         summary = summarise_configuration(records, runs_planned=manifest.spec.runs, sd=sd)
         stored[configuration.name] = json.dumps(summary.model_dump(mode="json"))
@@ -29,10 +29,12 @@ def online(outcome, manifest, sd="sample", aborted=(2,)) -> SweepSummary:
     return summarise_sweep(summaries, manifest, sd=sd)
 
 
-def results(outcome, manifest, folder):
+def results(outcome, manifest, folder, unload=False):
     """Write the results folder as jobs end in a sweep: the configurations' runs interleaved."""
     outcomes = [
-        outcome(c, run, aborted=run == 2) for run in (3, 1, 2) for c in reversed(manifest.configurations)
+        outcome(c, run, aborted=run == 2, unload=unload)
+        for run in (3, 1, 2)
+        for c in reversed(manifest.configurations)
     ]
     write_stages(folder / "stages.jsonl", [record for made in outcomes for record in records_of(made)])
     (folder / "manifest.json").write_text(manifest.model_dump_json())
@@ -45,6 +47,43 @@ def test_offline_gives_the_same_bytes_as_online(outcome, manifest, tmp_path, sd)
     records, read_back = results(outcome, plan, tmp_path)
     offline = summarise_records(records, read_back, sd=sd)
     assert documents(offline) == documents(online(outcome, plan, sd))
+
+
+@pytest.mark.parametrize("rule", ["clean-first", "speed"])
+def test_so_it_does_with_all_that_a_worker_tells(outcome, manifest, floor, tmp_path, rule) -> None:
+    plan = manifest()
+    plan = plan.model_copy(
+        update={
+            "spec": plan.spec.model_copy(update={"warmup": "unload", "ranking": rule}),
+            "slots": (plan.slots[0].model_copy(update={"floor": floor}),),
+        }
+    )
+    records, read_back = results(outcome, plan, tmp_path, unload=True)
+    offline = summarise_records(records, read_back)
+    assert documents(offline) == documents(online(outcome, plan, unload=True))
+    assert (offline.warmup, offline.ranking_rule, offline.floor.ttft_ms) == ("unload", rule, 0.5)
+    assert all(c.telemetry and c.conditions and c.applied for c in offline.configurations)
+    assert [call.cold for call in offline.configurations[0].calls] == [True, False, True, None, True, False]
+
+
+LATER = {
+    *("warmup", "floor", "ranking_rule", "ttft_verdict", "inert", "below_floor", "ttft_from_first_ms"),
+    *("ttft_below_floor", "degenerate_calls", "why", "applied", "unloaded_runs", "rates", "suspect_calls"),
+    *("conditions", "telemetry", "same_text", "degeneration", "suspect", "text_hash"),
+}
+
+
+def test_a_summary_without_the_later_keys_reads(outcome, manifest) -> None:
+    def older(tree):
+        if isinstance(tree, dict):
+            later = LATER - ({"why"} if "text_stage" in tree else set())
+            return {key: older(value) for key, value in tree.items() if key not in later}
+        return [older(value) for value in tree] if isinstance(tree, list) else tree
+
+    summary = online(outcome, manifest())
+    read = SweepSummary.model_validate(older(summary.model_dump(mode="json")))
+    assert read.configurations[0].valid == summary.configurations[0].valid
+    assert (read.ranking_rule, read.configurations[0].conditions) == ("speed", None)
 
 
 def test_summary_json_reads_back(outcome, manifest) -> None:

@@ -1,0 +1,137 @@
+"""One call as judged, and what is made of several."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from analysis.statistics.estimate import Estimate
+from contracts.base import Strict
+from contracts.call import Degeneration, Outcome
+
+ThroughputMethod = Literal["tokens_over_eval_time", "mean_of_call_rates"]
+"""How one run's throughput comes from its calls: Σ tokens / Σ eval time of the server (the tokens
+that this time covers), or the mean of the calls' rates where the server does not report both for every call."""
+
+ALL_STAGES = "all"
+
+
+class Call(Strict):
+    """One LLM call as judged by the rules of :mod:`analysis.validity` and :mod:`analysis.cold`."""
+
+    run: int
+    stage: str
+    outcome: Outcome
+    outcome_inferred: bool
+    """The input gave none, or one that its counters contradict."""
+    reason: str | None
+    """Why the outcome is not ``ok``."""
+    degeneration: Degeneration | None = None
+    """What is wrong with a degenerate answer."""
+    suspect: tuple[str, ...] | None = None
+    """Why the worker does not trust the call's times; ``None``: it did not say."""
+    cold: bool | None
+    """``None``: not known."""
+    ttft_ms: float | None
+    throughput_tok_s: float | None
+    throughput_source: Literal["server", "client"] | None
+    tokens: int | None
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    duration_ms: float | None
+    prompt_eval_ms: float | None
+    eval_ms: float | None
+    eval_tokens: int | None
+    """Tokens that eval_ms covers; ``None``: not told."""
+    load_ms: float | None
+    response_chars: int | None
+    text_hash: str | None = None
+
+    @property
+    def valid(self) -> bool:
+        """Whether the call counts in the valid statistics (:data:`analysis.validity.RULE`)."""
+        return self.outcome.valid and not self.suspect
+
+
+class OutcomeRate(Strict):
+    """How often a configuration's measured calls came to one outcome."""
+
+    outcome: Outcome
+    degeneration: Degeneration | None
+    """Degenerate calls are counted by kind; ``None``: another outcome, or the kind is not recorded."""
+    calls: int
+    fraction: float
+    """Of all measured calls of the configuration."""
+
+
+class Aggregates(Strict):
+    """Calls pooled: the mean of per-call figures, and sums over calls."""
+
+    calls: int
+    throughput_tok_s: Estimate
+    ttft_ms: Estimate
+    tokens: int | None
+    """Σ, as are the four below; ``None`` where not one term is known."""
+    duration_ms: float | None
+    """Client wall time."""
+    prompt_eval_ms: float | None
+    """The server's, as are eval_ms and load_ms."""
+    eval_ms: float | None
+    load_ms: float | None
+    missing: dict[str, int]
+    """Sum's name → how many calls' terms are not known, where any."""
+
+
+class ValidAggregates(Aggregates):
+    """Only valid calls; their TTFT also cold and warm apart."""
+
+    ttft_warm_ms: Estimate
+    """Of calls known to be warm."""
+    ttft_cold_ms: Estimate
+    """Of calls known to be cold."""
+
+
+class RunFigures(Strict):
+    """One run over its valid calls."""
+
+    run: int
+    complete: bool
+    """Every stage is there and valid; only then the run is in the estimates."""
+    calls: int
+    valid_calls: int
+    throughput_tok_s: float | None
+    ttft_ms: float | None
+    """Mean over the run's valid calls that are not known to be cold."""
+
+
+class OverRuns(Strict):
+    """The run as the unit of replication: estimates over one figure per complete run."""
+
+    throughput_tok_s: Estimate
+    throughput_method: ThroughputMethod
+    ttft_ms: Estimate
+    runs: tuple[RunFigures, ...]
+
+
+class Excluded(Strict):
+    """What was planned or recorded and does not count in the valid figures."""
+
+    run: int
+    stage: str
+    """:data:`ALL_STAGES` where no stage of the run has an outcome."""
+    reason: str
+
+
+class ColdCall(Strict):
+    """A call for which the server had to load the model."""
+
+    run: int
+    stage: str
+    load_ms: float
+
+
+class Note(Strict):
+    """Something that a reader should know and that excludes nothing."""
+
+    run: int | None = None
+    stage: str | None = None
+    text: str

@@ -1,0 +1,114 @@
+"""The summary of one configuration."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from analysis.models.calls import (
+    Aggregates,
+    Call,
+    ColdCall,
+    Excluded,
+    Note,
+    OutcomeRate,
+    OverRuns,
+    ValidAggregates,
+)
+from analysis.models.conditions import AppliedParameter, Conditions, SameText, TelemetryOfStage
+from analysis.models.version import SUMMARY_VERSION
+from analysis.statistics.estimate import Estimate, SdKind
+from contracts.base import Strict
+from contracts.call import Outcome
+
+
+class StageDuration(Strict):
+    """How long a stage took: a call's client wall time, or ingest's own time."""
+
+    stage: str
+    duration_ms: float | None
+
+
+class ShownRun(Strict):
+    """The run whose texts and execution times the report shows."""
+
+    run: int
+    why: str
+    text_stage: str | None
+    text_outcome: Outcome | None
+    text: str | None
+    """The model's words."""
+    files_total: int | None
+    data_summary: str | None
+    findings: tuple[str, ...] | None
+    recommendations: tuple[str, ...] | None
+    wall_s: float | None
+    stages: tuple[StageDuration, ...]
+
+
+class ConfigurationSummary(Strict):
+    """One configuration as measured by one agent."""
+
+    schema_version: Literal[1] = SUMMARY_VERSION
+    config: str
+    config_id: str | None
+    agent: str
+    model: str | None
+    parameters: dict[str, int | float] | None
+    """Those sent; ``None``: not recorded."""
+    applied: tuple[AppliedParameter, ...] = ()
+    """Where the server tells what it made of them, or its limits do."""
+    sd: SdKind
+    runs: int
+    """Runs with any record."""
+    runs_planned: int | None
+    runs_complete: int
+    """Runs whose every stage is there and valid."""
+    unloaded_runs: int = 0
+    """Runs before whose first call the model was unloaded."""
+    outcomes: dict[str, int]
+    """Outcome → number of calls, warm-up calls left out."""
+    rates: tuple[OutcomeRate, ...] = ()
+    """The same with fractions, degenerate calls by kind."""
+    suspect_calls: int | None = None
+    """Measured calls that diagnosed themselves as suspect, of whichever outcome; ``None``: none was diagnosed."""
+    as_recorded: Aggregates
+    """The seeds' own arithmetic: every call pooled, failed ones included."""
+    valid: ValidAggregates
+    ttft_warm_observed_ms: Estimate
+    """Of every call, failed ones included, whose first text was seen, that is not known to be cold and not suspect."""
+    over_runs: OverRuns
+    excluded: tuple[Excluded, ...]
+    cold_calls: tuple[ColdCall, ...]
+    notes: tuple[Note, ...]
+    conditions: Conditions | None = None
+    """``None``: no call tells any."""
+    telemetry: tuple[TelemetryOfStage, ...] = ()
+    """By stage; only where samples exist."""
+    same_text: tuple[SameText, ...] = ()
+    """Only where a seed and temperature 0 were asked for, and at least two runs have a text."""
+    text_hashes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Stage → hashes of its different complete texts."""
+    calls: tuple[Call, ...]
+    warmup_calls: tuple[Call, ...]
+    shown: ShownRun | None
+    """``None``: no run has any record."""
+    started_at: datetime | None
+    """Start of the first stage, UTC."""
+    ended_at: datetime | None
+    """End of the last stage, UTC."""
+    slots: tuple[str, ...]
+    pools: tuple[str, ...]
+    hosts: tuple[str, ...]
+    model_digests: tuple[str, ...]
+    """As the servers told, as are the two below; more than one: not the same in all runs."""
+    quantisations: tuple[str, ...]
+    contexts: tuple[int, ...]
+    """Context lengths that the servers ran the model with, tokens."""
+
+    @property
+    def degenerate_calls(self) -> int:
+        """How many measured calls are degenerate."""
+        return self.outcomes.get(Outcome.DEGENERATE.value, 0)
