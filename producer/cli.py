@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -55,19 +56,25 @@ def cli() -> None:
 @_sweep_file
 @click.option("--slots", type=click.IntRange(1), help="Number of slots to estimate the duration for.")
 @_results
+@_broker
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
-def plan(sweep_file: Path, slots: int | None, results: Path, as_json: bool) -> None:
-    """Print configurations, number of jobs, order and estimated duration; send nothing."""
+def plan(sweep_file: Path, slots: int | None, results: Path, broker: str | None, as_json: bool) -> None:
+    """Print configurations, number of jobs, order, estimated duration and inert axes; send nothing.
+
+    Live slots, if there are any, tell the limits of their models.
+    """
     from producer.estimate import earlier_job_s
+    from producer.inert import inert_lines, known_limits
     from producer.plan import make_plan
     from producer.sweep_file import load
     from producer.tables import plan_json, show_plan
 
     made = make_plan(load(sweep_file), sweep_file)
+    inert = inert_lines(made, known_limits(made, broker))
     if as_json:
-        click.echo(plan_json(made))
+        click.echo(plan_json(made, inert))
     else:
-        show_plan(made, earlier_job_s(made, results), slots, Console())
+        show_plan(made, earlier_job_s(made, results), slots, inert, Console())
 
 
 @cli.command()
@@ -84,9 +91,21 @@ def plan(sweep_file: Path, slots: int | None, results: Path, as_json: bool) -> N
     help="Embedded: a model server of yours; one slot for each.",
 )
 @click.option("--fresh", is_flag=True, help="Start anew, even where an execution is unfinished.")
+@click.option(
+    "--calibrate/--no-calibrate",
+    default=True,
+    show_default=True,
+    help="First calibrate the pool's slots that are not calibrated yet (see chimera calibrate).",
+)
 @_results
 def run(
-    sweep_file: Path, broker: str | None, slots: int, servers: tuple[str, ...], fresh: bool, results: Path
+    sweep_file: Path,
+    broker: str | None,
+    slots: int,
+    servers: tuple[str, ...],
+    fresh: bool,
+    calibrate: bool,
+    results: Path,
 ) -> None:
     """Run a sweep, or resume it where it is unfinished, and write its report."""
     from producer.progress import say_line
@@ -95,7 +114,7 @@ def run(
     for name in ("SIGTERM", "SIGHUP"):
         signal.signal(getattr(signal, name), _as_interrupt)
     console = Console()
-    folder = run(RunOptions(sweep_file, broker, slots, servers, fresh, results), console)
+    folder = run(RunOptions(sweep_file, broker, slots, servers, fresh, calibrate, results), console)
     say_line(console, f"report: {folder / 'report.html'}")
 
 
@@ -103,11 +122,16 @@ def run(
 @click.argument("results", type=click.Path(path_type=Path), metavar="RESULTS")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write into.")
 @click.option("--sd", type=click.Choice(["sample", "population"]), default="sample", show_default=True)
-def report(results: Path, out: Path, sd: Any) -> None:
+@click.option(
+    "--ranking",
+    type=click.Choice(["clean-first", "speed"]),
+    help="clean-first: degenerate answers never stand above none. Default: as the sweep file says.",
+)
+def report(results: Path, out: Path, sd: Any, ranking: Any) -> None:
     """Aggregate again, offline: RESULTS is a results folder, a stages.jsonl or a CSV of its columns."""
     from producer.report import report
 
-    click.echo(report(results, out, sd))
+    click.echo(report(results, out, sd, ranking))
 
 
 @cli.command()
@@ -152,6 +176,46 @@ def flower(broker: str | None, address: str, port: int) -> None:
     from producer.flower import command
 
     _become(command(address, port), broker)
+
+
+@cli.command()
+@_broker
+@click.option("--slot", "names", multiple=True, help="Only this slot; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print the floors as JSON.")
+def calibrate(broker: str | None, names: tuple[str, ...], as_json: bool) -> None:
+    """Measure what Chimera's own client adds to TTFT and ITL, on each slot's machine; under 20 s a slot.
+
+    Without a broker: on this machine, and nothing is stored. The report prints a slot's floor, and calls no
+    smaller difference a difference.
+    """
+    from contracts.failures import InputError, SetupError
+    from contracts.store import Store, check, connect
+    from producer.broker import find_broker
+    from producer.calibrate import calibrate_here, calibrate_slots, show
+    from producer.progress import say_line
+
+    url = find_broker(broker)
+    if url is None:
+        if names:
+            raise InputError("--slot needs a broker: give --broker URL, or set CHIMERA_BROKER")
+        floors = [calibrate_here()]
+    else:
+        client = connect(url, retries=0)
+        check(client, url)
+        live = Store(client).slots()
+        unknown = sorted(set(names) - {slot.slot for slot in live})
+        if unknown or not live:
+            seen = ", ".join(slot.slot for slot in live) or "none"
+            raise SetupError(
+                f"no live slot {', '.join(unknown)}; live slots: {seen}".replace("slot ;", "slot;")
+            )
+        chosen = [slot for slot in live if not names or slot.slot in names]
+        floors = calibrate_slots(url, chosen, lambda text: say_line(Console(stderr=True), text))
+    if as_json:
+        click.echo(json.dumps([floor.model_dump(mode="json") for floor in floors], indent=2))
+    else:
+        show(floors, Console())
+    sys.exit(0 if floors else 1)
 
 
 @cli.command()

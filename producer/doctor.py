@@ -15,6 +15,7 @@ from contracts.queues import AGGREGATE_QUEUE
 from contracts.settings import DEFAULT_MAX_DEADLINE_S
 from contracts.store import Store, check, connect, redacted
 from producer import embedded_redis, local_server
+from producer.calibrate import describe
 
 REPLY_S = 1.5
 
@@ -107,6 +108,10 @@ def _slots(store: Store) -> Iterator[Finding]:
             continue
         busy = "measuring" if store.leased(slot.slot) else "free"
         yield Finding("slot", True, f"{at}: {busy}, deadline up to {slot.max_deadline_s:g} s")
+        if slot.floor is None:
+            yield Finding("floor", None, f"{slot.slot} is not calibrated", "measure it: chimera calibrate")
+        else:
+            yield Finding("floor", True, f"{slot.slot}: {describe(slot.floor)}")
         models = [f"{kind}: {', '.join(names) or 'no model'}" for kind, names in slot.models.items()]
         has_any = any(slot.models.values())
         advice = None if has_any else "load a model into the server"

@@ -68,8 +68,16 @@ class Plan:
             base_dir=str(self.base_dir),
             server=spec.server,
             warmup=spec.warmup,
+            reset=self._leaves_num_gpu(configuration),
             deadline_s=spec.deadline,
             pool=spec.pool,
+        )
+
+    def _leaves_num_gpu(self, configuration: Configuration) -> bool:
+        """Whether the server would run it with what another configuration asked for (docs/servers.md)."""
+        given = {c.parameters.num_gpu for c in self.configurations if c.model == configuration.model}
+        return (
+            self.spec.server.kind == "ollama" and configuration.parameters.num_gpu is None and given != {None}
         )
 
 

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from analysis.models import RankingRule
 from analysis.results_folder import read_results, write_report
 from analysis.statistics.estimate import SdKind
 from analysis.summary import summarise_records
 from contracts.failures import ChimeraError
 
 
-def report(results: Path, out: Path, sd: SdKind) -> str:
+def report(results: Path, out: Path, sd: SdKind, ranking: RankingRule | None = None) -> str:
     """Aggregate ``results`` into ``out`` and return the line that says so.
 
-    A ``manifest.json`` beside the stages tells the rest of the report: hosts, order, planned runs.
+    A ``manifest.json`` beside the stages tells the rest of the report: hosts, order, planned runs, and the
+    rule of the ranking where none is given.
 
     Raises:
         InputError: the results can't be read; names file, line and column.
         ChimeraError: the disk takes no more.
     """
     records, manifest = read_results(results)
-    summary = summarise_records(records, manifest=manifest, sd=sd)
+    summary = summarise_records(records, manifest=manifest, sd=sd, ranking=ranking)
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_report(summary, out)

@@ -15,6 +15,7 @@ from contracts.manifest import Manifest
 from contracts.slots import SlotStatus
 from contracts.store import Store, check, connect
 from producer.broker import given_broker, home
+from producer.calibrate import calibrate_slots, describe
 from producer.dispatch import Dispatcher
 from producer.embedded import Embedded
 from producer.follow import follow
@@ -37,6 +38,7 @@ class RunOptions:
     slots: int = 1
     servers: tuple[str, ...] = ()
     fresh: bool = False
+    calibrate: bool = True
     results: Path = Path("results")
 
 
@@ -71,6 +73,8 @@ def _run_on(url: str, plan: Plan, options: RunOptions, console: Console, watch: 
     done = store.jobs_done(execution)
     missing = [job for job in jobs if job.job_id not in done]
     _announce(plan, slots, console)
+    if options.calibrate and missing:
+        _calibrate(url, slots, console)
     if taken_up:
         say_line(
             console,
@@ -94,6 +98,17 @@ def _announce(plan: Plan, slots: list[SlotStatus], console: Console) -> None:
         f"{plan.spec.name}: {len(plan.configurations)} configurations × {plan.spec.runs} runs = {plan.size} "
         f"jobs over {plan.files} files, on slot(s) {', '.join(slot.slot for slot in slots)}",
     )
+
+
+def _calibrate(url: str, slots: list[SlotStatus], console: Console) -> None:
+    say = partial(say_line, console)
+    new = [slot for slot in slots if slot.floor is None]
+    if new:
+        say(
+            f"calibrating slot(s) {', '.join(slot.slot for slot in new)}: under 20 s each, slots of a host in turn"
+        )
+        for floor in calibrate_slots(url, new, say):
+            say(f"measurement floor of {floor.slot}: {describe(floor)}")
 
 
 def _take_up(store: Store, plan: Plan, fresh: bool) -> Manifest | None:

@@ -14,13 +14,14 @@ from rich.text import Text
 from analysis.models import SweepSummary
 from analysis.statistics.estimate import Estimate
 from contracts.configuration import PARAMETER_NAMES, format_value
+from contracts.sweep import Warmup
 from producer.plan import Plan
 from producer.progress import say_line
 
 MOST_REASONS = 5
 
 
-def show_plan(plan: Plan, job_s: float | None, slots: int | None, console: Console) -> None:
+def show_plan(plan: Plan, job_s: float | None, slots: int | None, inert: list[str], console: Console) -> None:
     """Print configurations, jobs, order and duration of a plan."""
     spec = plan.spec
     given = [n for n in PARAMETER_NAMES if any(n in c.parameters.given() for c in plan.configurations)]
@@ -40,7 +41,7 @@ def show_plan(plan: Plan, job_s: float | None, slots: int | None, console: Conso
     jobs = plan.jobs("plan")
     lines = [
         f"jobs       {len(jobs)} = {len(plan.configurations)} configurations × {spec.runs} runs, "
-        f"each {spec.warmup} warm-up call(s) and ingest → analysis → report over {plan.files} files",
+        f"each {_preparation(spec.warmup)} and ingest → analysis → report over {plan.files} files",
         f"pool       {spec.pool}; server kind {spec.server.kind}; deadline {spec.deadline:g} s a job",
         f"order      randomised blocks, seed {spec.order.seed}: one run of every configuration per block",
     ]
@@ -54,9 +55,16 @@ def show_plan(plan: Plan, job_s: float | None, slots: int | None, console: Conso
     if spec.runs > shown:
         lines.append(f"  … and {spec.runs - shown} more blocks")
     lines.append(f"duration   {_duration(plan, job_s, slots or 1)}")
+    lines += [f"inert      {line}" for line in inert]
     lines.append(f"sweep id   {plan.sweep_id}")
     for line in lines:
         say_line(console, line)
+
+
+def _preparation(warmup: Warmup) -> str:
+    if warmup == "unload":
+        return "unloading the model"
+    return f"{warmup} warm-up call{'s' * (warmup != 1)}"
 
 
 def _duration(plan: Plan, job_s: float | None, slots: int) -> str:
@@ -78,7 +86,7 @@ def _minutes(seconds: float) -> str:
     )
 
 
-def plan_json(plan: Plan) -> str:
+def plan_json(plan: Plan, inert: list[str]) -> str:
     """Return the plan as JSON: configurations and the ordered jobs with their ids."""
     jobs = [
         {"job_id": j.job_id, "configuration": j.configuration.name, "run": j.run, "block": j.block}
@@ -91,6 +99,7 @@ def plan_json(plan: Plan) -> str:
         "corpus_digest": plan.corpus_digest,
         "files": plan.files,
         "configurations": configurations,
+        "inert": inert,
         "jobs": jobs,
     }
     return json.dumps(tree, indent=2)
@@ -128,7 +137,7 @@ def show_ranking(folder: Path, console: Console) -> None:
         say_line(console, f"excluded, {count} ×: {reason}")
     if len(reasons) > MOST_REASONS:
         say_line(console, f"… and {len(reasons) - MOST_REASONS} more reasons in the report")
-    for line in (summary.verdict, *summary.warnings):
+    for line in filter(None, (summary.verdict, summary.ttft_verdict, *summary.warnings)):
         say_line(console, line)
 
 

@@ -32,7 +32,7 @@ def aggregate_configuration(
     outcomes.sort(key=lambda outcome: outcome.run)
     records = [record for outcome in outcomes for record in records_of(outcome)]
     summary = summarise_configuration(records, configuration=configuration, runs_planned=len(job_ids))
-    store.put_slot_identities(execution, [_slot_identity(outcome) for outcome in outcomes])
+    store.put_slot_identities(execution, [_slot_identity(outcome, store) for outcome in outcomes])
     summarised = store.put_summary(execution, configuration_id, summary.model_dump_json())
     if summarised == len(manifest.configurations) and store.may_finalise(execution):
         publish_finaliser()
@@ -63,7 +63,7 @@ def _manifest(store: Store, execution: str) -> Manifest:
     return manifest
 
 
-def _slot_identity(outcome: JobOutcome) -> SlotIdentity:
+def _slot_identity(outcome: JobOutcome, store: Store) -> SlotIdentity:
     # What belongs to a model, not to the server, is told per stage: a slot may run several.
     server = outcome.server and ServerIdentity(
         kind=outcome.server.kind,
@@ -71,4 +71,12 @@ def _slot_identity(outcome: JobOutcome) -> SlotIdentity:
         software=outcome.server.software,
         version=outcome.server.version,
     )
-    return SlotIdentity(slot=outcome.slot, pool=outcome.pool, host=outcome.host, server=server)
+    floor = store.floor(outcome.slot)
+    host = outcome.host
+    if (
+        floor is None
+        or host is None
+        or not floor.holds_for(host.host, outcome.boot_id, host.chimera, host.python)
+    ):
+        floor = None
+    return SlotIdentity(slot=outcome.slot, pool=outcome.pool, host=host, server=server, floor=floor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,13 @@ from contracts.job import JobSpec
 from contracts.outcome import AgentResult, HostIdentity, JobOutcome, ServerIdentity, StageResult
 from contracts.settings import DATA_ROOT, WorkerSettings
 from worker.measurement.clock import now_ns
+from worker.measurement.loop import WatchedLoop
+from worker.preparation import NotPrepared, prepare
 from worker.servers import CallRequest, ModelServer, open_server
 from worker.telemetry.host import boot_id, host_identity
-from worker.workloads.agent import STAGES, WARMUP_PROMPT, run_agent
+from worker.telemetry.sampler import TelemetrySampler
+from worker.workloads.agent import STAGES, run_agent
 
-WARMUP_TOKENS = 8
-"""Length limit of a warm-up answer: enough to load the model and its first kernels."""
 IDENTIFY_S = 10.0
 
 
@@ -46,21 +47,27 @@ class Measured:
 
     server: ServerIdentity | None
     stages: tuple[StageResult, ...]
-    result: AgentResult
-    wall_s: float | None
+    result: AgentResult = field(default_factory=AgentResult)
+    wall_s: float | None = None
 
 
 def measure(spec: JobSpec, started: Started) -> JobOutcome:
     """Perform the job and return its outcome, whatever happens to it."""
     gpu = started.settings.gpu
-    host = host_identity(gpu_indices=None if gpu is None else [gpu])
-    measured = asyncio.run(_measure(spec, started))
+    indices = None if gpu is None else [gpu]
+    host = host_identity(gpu_indices=indices)
+    with TelemetrySampler(gpu_indices=indices) as sampler, asyncio.Runner(loop_factory=WatchedLoop) as runner:
+        measured = runner.run(_measure(spec, started))
+    stages = (
+        stage.model_copy(update={"telemetry": sampler.between(stage.started_ns, stage.ended_ns)})
+        for stage in measured.stages
+    )
     return _outcome(
         spec,
         started,
         host=host,
         server=measured.server,
-        stages=measured.stages,
+        stages=tuple(stages),
         agent_result=measured.result,
         wall_s=measured.wall_s,
     )
@@ -68,18 +75,7 @@ def measure(spec: JobSpec, started: Started) -> JobOutcome:
 
 def unmeasured(spec: JobSpec, started: Started, reason: str) -> JobOutcome:
     """Return the outcome of a job that could not be carried out: every stage ``lost``, with the reason."""
-    stages = tuple(
-        StageResult(
-            stage=stage,
-            outcome=Outcome.LOST,
-            reason=reason,
-            started_at=started.at,
-            started_ns=started.ns,
-            ended_ns=now_ns(),
-        )
-        for stage in STAGES
-    )
-    return _outcome(spec, started, problem=reason, stages=stages)
+    return _outcome(spec, started, problem=reason, stages=_lost(started, reason))
 
 
 async def _measure(spec: JobSpec, started: Started) -> Measured:
@@ -87,23 +83,28 @@ async def _measure(spec: JobSpec, started: Started) -> Measured:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + spec.deadline_s
 
-    async def call(prompt: str, parameters: Parameters, schema: dict[str, Any] | None) -> CallResult:
+    async def call(
+        prompt: str, parameters: Parameters, schema: dict[str, Any] | None = None, min_words: int = 0
+    ) -> CallResult:
         request = CallRequest(
             model=spec.configuration.model,
             prompt=prompt,
             system=None,
             parameters=parameters,
             answer_schema=schema,
+            min_words=min_words,
         )
         return await server.call(request, timeout_s=max(deadline - loop.time(), 0.001))
 
     async def ask(stage: str, prompt: str, schema: dict[str, Any] | None) -> CallResult:
-        return await call(prompt, spec.configuration.parameters, schema)
+        return await call(prompt, spec.configuration.parameters, schema, spec.workload.min_words)
 
     try:
         before = await _identity(server, spec.configuration.model)
-        short = spec.configuration.parameters.model_copy(update={"num_predict": WARMUP_TOKENS})
-        warmups = [await _warmup(call(WARMUP_PROMPT, short, None)) for _ in range(spec.warmup)]
+        try:
+            prepared = await prepare(spec, server, call)
+        except NotPrepared as error:
+            return Measured(before, (error.stage, *_lost(started, f"not run: {error}")))
         base = Path(os.environ.get(DATA_ROOT) or spec.base_dir)
         run = await run_agent(
             spec.workload,
@@ -114,7 +115,7 @@ async def _measure(spec: JobSpec, started: Started) -> Measured:
         )
         # Asked again: some facts, as Ollama's context, are there only while the model is loaded.
         identity = await _identity(server, spec.configuration.model) or before
-        return Measured(identity, (*warmups, *run.stages), run.result, run.wall_s)
+        return Measured(identity, (*prepared, *run.stages), run.result, run.wall_s)
     finally:
         await server.aclose()
 
@@ -128,18 +129,17 @@ async def _identity(server: ModelServer, model: str) -> ServerIdentity | None:
         return None  # the calls will say what is wrong
 
 
-async def _warmup(call: Any) -> StageResult:
-    at, begin = datetime.now(UTC), now_ns()
-    result: CallResult = await call
-    return StageResult(
-        stage="warmup",
-        phase="warmup",
-        outcome=result.outcome,
-        reason=result.reason,
-        started_at=at,
-        started_ns=begin,
-        ended_ns=now_ns(),
-        call=result,
+def _lost(started: Started, reason: str) -> tuple[StageResult, ...]:
+    return tuple(
+        StageResult(
+            stage=stage,
+            outcome=Outcome.LOST,
+            reason=reason,
+            started_at=started.at,
+            started_ns=started.ns,
+            ended_ns=now_ns(),
+        )
+        for stage in STAGES
     )
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import platform
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import get_args
 
 from contracts.failures import ChimeraError
+from contracts.floor import MeasurementFloor
 from contracts.settings import WorkerSettings
-from contracts.slots import SlotStatus
+from contracts.slots import ModelLimits, SlotStatus
 from contracts.store import Store, redacted
 from contracts.sweep import ServerKind, ServerSpec
 from worker.heartbeat import TTL_S
 from worker.servers import open_server
+from worker.telemetry.host import boot_id, host_identity
 
 PROBE_EVERY_S = 15.0
 
@@ -30,6 +34,16 @@ def probe(url: str) -> tuple[dict[str, tuple[str, ...]], str | None]:
         except ChimeraError as error:
             problems.append(str(error))
     return models, None if models else problems[0]
+
+
+async def limits_of(kind: ServerKind, url: str, names: Iterable[str]) -> dict[str, ModelLimits]:
+    """Return what the server says that it can run the models with at most; those it says nothing of are left out."""
+    server = open_server(ServerSpec(kind=kind), url)
+    try:
+        told = {name: await server.limits(name) for name in names}
+    finally:
+        await server.aclose()
+    return {name: limits for name, limits in told.items() if limits != ModelLimits()}
 
 
 async def _models(kind: ServerKind, url: str) -> list[str]:
@@ -48,17 +62,33 @@ class SlotSign:
         self._store = store
         self._probed = -PROBE_EVERY_S
         self._models: dict[str, tuple[str, ...]] = {}
+        self._limits: dict[str, ModelLimits] = {}
+        self._asked: set[str] = set()
         self._problem: str | None = None
+        host = host_identity(gpu_indices=[])
+        self._here = (host.host, boot_id(), host.chimera, host.python)
 
     def show(self) -> None:
         now = time.monotonic()
         if now - self._probed >= PROBE_EVERY_S and not self._store.leased(self._settings.slot):
             self._models, self._problem = probe(self._settings.server)
+            self._ask_limits()
             self._probed = now
         self._store.put_slot(self._status(), ttl_s=TTL_S)
 
     def withdraw(self) -> None:
         self._store.drop_slot(self._settings.slot)
+
+    def _floor(self) -> MeasurementFloor | None:
+        floor = self._store.floor(self._settings.slot)
+        return floor if floor is not None and floor.holds_for(*self._here) else None
+
+    def _ask_limits(self) -> None:
+        """Ask for each new model once: they are the model's own."""
+        new = [name for name in self._models.get("ollama", ()) if name not in self._asked]
+        with contextlib.suppress(ChimeraError):
+            self._limits |= asyncio.run(limits_of("ollama", self._settings.server, new)) if new else {}
+            self._asked.update(new)
 
     def _status(self) -> SlotStatus:
         return SlotStatus(
@@ -69,6 +99,8 @@ class SlotSign:
             server=redacted(self._settings.server),
             max_deadline_s=self._settings.max_deadline_s,
             models=self._models,
+            limits=self._limits,
+            floor=self._floor(),
             problem=self._problem,
             seen_at=datetime.now(UTC),
         )

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from contracts.celery_app import send_finaliser
 from contracts.job import JobSpec
-from contracts.queues import AGGREGATE, FINALISE, MEASURE
+from contracts.queues import AGGREGATE, CALIBRATE, FINALISE, MEASURE
 from contracts.settings import broker_url, worker_settings
 from contracts.store import FOREVER, Store, connect
 from worker.delivery import SlotBusy, deliver
@@ -50,6 +50,22 @@ def register(app: Celery) -> None:
         except SlotBusy as error:
             log.warning("%s", error)
             raise Reject(str(error), requeue=True) from None
+
+    @app.task(name=CALIBRATE)
+    def calibrate_slot() -> dict[str, Any]:
+        """Measure the slot's floor and store it; return it, or why it could not be measured."""
+        from worker.calibration import calibrate
+
+        settings = worker_settings()
+        if settings is None:
+            raise Reject("this worker serves no slot", requeue=True)
+        try:
+            floor = calibrate(settings.slot)
+        except Exception as error:  # a slot that can't be calibrated can measure all the same
+            log.warning("the slot can't be calibrated: %r", error)
+            return {"slot": settings.slot, "problem": str(error)}
+        _store().put_floor(settings.slot, floor)
+        return {"slot": settings.slot, "floor": floor.model_dump(mode="json")}
 
     @app.task(name=AGGREGATE, bind=True)
     def aggregate(

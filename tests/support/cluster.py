@@ -80,6 +80,8 @@ class Cluster:
     def start_run(self, sweep: Path, *arguments: str) -> Child:
         """Start ``chimera run`` in the background."""
         command = ["-m", "producer", "run", str(sweep), "--results", str(self.folder / "results"), *arguments]
+        if "--calibrate" not in arguments:
+            command.append("--no-calibrate")
         return self.python(f"run-{len(self._children)}", *command)
 
     def run(self, sweep: Path, *arguments: str, seconds: float = 120) -> tuple[str, Path]:
@@ -115,6 +117,8 @@ class Shell:
         self.environment.pop(BROKER, None)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
+        if arguments[0] == "run" and "--calibrate" not in arguments:
+            arguments = (*arguments, "--no-calibrate")
         return subprocess.Popen(
             [sys.executable, "-m", "producer", *arguments],
             cwd=self.folder,

@@ -164,3 +164,19 @@ def test_the_folder_of_the_sweep_file_has_no_say_in_the_ids(tmp_path: Path) -> N
 def test_a_path_that_no_system_has_is_an_error(tmp_path: Path, path: str) -> None:
     with pytest.raises(InputError, match=r"workload\.paths"):
         planned(write_sweep(tmp_path, workload={"paths": [path]}))
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "resets"),
+    [
+        ([10, "default"], "ollama", [False, True]),
+        ([10, 20], "ollama", [False, False]),
+        (["default"], "ollama", [False]),
+    ],
+)
+def test_what_is_left_to_ollama_is_reset_if_another_configuration_sets_it(
+    tmp_path: Path, corpus: Path, values: list[Any], kind: str, resets: list[bool]
+) -> None:
+    plan = planned(write_sweep(tmp_path, server=kind, axes={"num_gpu": values}, runs=1))
+    jobs = {job.configuration.id: job.reset for job in plan.jobs("x")}
+    assert [jobs[c.id] for c in plan.configurations] == resets

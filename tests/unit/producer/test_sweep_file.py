@@ -62,7 +62,7 @@ def test_a_valid_file_gives_its_spec(tmp_path: Path) -> None:
         (
             "server: ollama",
             "server: olama",
-            "server.kind: input should be 'ollama' or 'openai' (got 'olama')",
+            "server.kind: input should be 'ollama', 'openai' or 'llama.cpp' (got 'olama')",
         ),
         ("model: ref\n", "", "give the model once: as 'model' or as the axis 'axes.model'"),
         ("name: test", "name: ../up", "name: string should match pattern"),

@@ -1,0 +1,64 @@
+"""An event loop that knows how late it is: no ticks, it looks at the clock when it polls.
+
+What becomes ready while callbacks run waits until the next poll. So the time from one poll's return to
+the next poll's beginning is by how much an arrival in it was seen too late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections import deque
+
+from worker.measurement.clock import now_ns
+
+LATE_NS = 100_000
+"""Shorter busy times are not remembered."""
+KEPT = 20_000
+BLOCKED_NS = 20_000
+"""A poll that took longer had nothing ready when it began: it returned on an arrival."""
+
+
+class WatchedSelector(selectors.DefaultSelector):
+    """Remembers when the last polls began and returned, and the busy times between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._returned_ns = now_ns()
+        self._earliest_ns = self._returned_ns
+        self._busy: deque[tuple[int, int]] = deque(maxlen=KEPT)
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        entered_ns = now_ns()
+        before_ns = self._returned_ns
+        if entered_ns - before_ns > LATE_NS:
+            self._busy.append((before_ns, entered_ns))
+        ready = super().select(timeout)
+        self._returned_ns = now_ns()
+        waited = (timeout is None or timeout > 0) and self._returned_ns - entered_ns > BLOCKED_NS
+        self._earliest_ns = self._returned_ns if waited else before_ns
+        return ready
+
+    @property
+    def earliest_ns(self) -> int:
+        """When, at the earliest, what the last poll found had become ready."""
+        return self._earliest_ns
+
+    def lag_ns(self, start_ns: int, end_ns: int) -> int:
+        """Return the longest time between two polls that touches the interval, ns; 0 below 0.1 ms."""
+        touching = (end - begin for begin, end in self._busy if end >= start_ns and begin <= end_ns)
+        return max(touching, default=0)
+
+
+class WatchedLoop(asyncio.SelectorEventLoop):
+    """asyncio's own loop on a :class:`WatchedSelector`."""
+
+    def __init__(self) -> None:
+        self.watch = WatchedSelector()
+        super().__init__(self.watch)
+
+
+def running_watch() -> WatchedSelector | None:
+    """Return the watch of the running loop; ``None`` where it has none."""
+    watch = getattr(asyncio.get_running_loop(), "watch", None)
+    return watch if isinstance(watch, WatchedSelector) else None

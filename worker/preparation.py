@@ -1,0 +1,76 @@
+"""What comes before the measured stages of a run: unloading the model, or warm-up calls."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from contracts.call import CallResult, Outcome
+from contracts.configuration import Parameters
+from contracts.job import JobSpec
+from contracts.outcome import StageResult
+from worker.measurement.clock import now_ns
+from worker.servers import ModelServer
+from worker.workloads.agent import WARMUP_PROMPT
+
+WARMUP_TOKENS = 8
+"""Length limit of a warm-up answer: enough to load the model and its first kernels."""
+
+Call = Callable[[str, Parameters], Awaitable[CallResult]]
+"""``(prompt, parameters)`` → the call."""
+
+
+class NotPrepared(Exception):
+    """The run can't begin as the sweep asks; its stage says why."""
+
+    def __init__(self, stage: StageResult) -> None:
+        super().__init__(stage.reason)
+        self.stage = stage
+
+
+async def prepare(spec: JobSpec, server: ModelServer, call: Call) -> tuple[StageResult, ...]:
+    """Bring the server into the state in which the run begins; return what was done, stage by stage.
+
+    Raises:
+        NotPrepared: the model could not be unloaded.
+    """
+    stages = []
+    if spec.warmup == "unload" or spec.reset:
+        stages.append(await _unload(spec.configuration.model, server))
+    warmups = 0 if spec.warmup == "unload" else spec.warmup
+    short = spec.configuration.parameters.model_copy(update={"num_predict": WARMUP_TOKENS})
+    for _ in range(warmups):
+        stages.append(await _warmup(call, short))
+    return tuple(stages)
+
+
+async def _unload(model: str, server: ModelServer) -> StageResult:
+    at, begin_ns = datetime.now(UTC), now_ns()
+    problem = await server.unload(model)
+    stage = StageResult(
+        stage="unload",
+        phase="warmup",
+        outcome=Outcome.OK if problem is None else Outcome.SERVER_ERROR,
+        reason=problem,
+        started_at=at,
+        started_ns=begin_ns,
+        ended_ns=now_ns(),
+    )
+    if problem is not None:
+        raise NotPrepared(stage)
+    return stage
+
+
+async def _warmup(call: Call, parameters: Parameters) -> StageResult:
+    at, begin_ns = datetime.now(UTC), now_ns()
+    result = await call(WARMUP_PROMPT, parameters)
+    return StageResult(
+        stage="warmup",
+        phase="warmup",
+        outcome=result.outcome,
+        reason=result.reason,
+        started_at=at,
+        started_ns=begin_ns,
+        ended_ns=now_ns(),
+        call=result,
+    )
