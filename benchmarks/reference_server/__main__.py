@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import sys
 
-from benchmarks.reference_server.scenarios import SCENARIOS
+from benchmarks.reference_server.loops import LOOPS, loop_factory
+from benchmarks.reference_server.scenarios import SCENARIOS, describe
 from benchmarks.reference_server.server import ReferenceServer
 from benchmarks.reference_server.settings import FLAVOURS, Settings
 
@@ -19,6 +21,9 @@ PARENT_POLL_S = 0.25
 def main() -> int:
     """Run the server until it is told to stop."""
     arguments = _arguments()
+    if arguments.list:
+        print("\n".join(f"{name:20}{what}" for name, what in describe()))
+        return 0
     settings = Settings(
         ttft_ms=arguments.ttft_ms,
         itl_ms=arguments.itl_ms,
@@ -27,11 +32,18 @@ def main() -> int:
         scenario=arguments.scenario,
         flavour=arguments.flavour,
         models=tuple(arguments.model or ("ref",)),
+        max_context=arguments.max_context,
+        layers=arguments.layers,
     )
+    server = ReferenceServer(settings, arguments.host, arguments.port)
     try:
-        asyncio.run(_serve(ReferenceServer(settings, arguments.host, arguments.port), arguments.detached))
+        with asyncio.Runner(loop_factory=loop_factory(arguments.loop)) as runner:
+            runner.run(_serve(server, arguments.detached))
     except OSError as error:
         print(f"reference server: {arguments.host}:{arguments.port}: {error.strerror}", file=sys.stderr)
+        return 2
+    except ValueError as error:
+        print(f"reference server: {error}", file=sys.stderr)
         return 2
     return 0
 
@@ -42,6 +54,8 @@ async def _serve(server: ReferenceServer, detached: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     parent = os.getppid()
+    # Nothing that was imported needs to be looked at again: collections in a stream stay short.
+    gc.freeze()
     async with server:
         print(server.url, flush=True)
         while not stop.is_set() and (detached or os.getppid() == parent):
@@ -61,8 +75,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tokens", type=int, default=defaults.tokens)
     parser.add_argument("--load-ms", type=float, default=0.0, help="first call of each model only")
     parser.add_argument("--scenario", choices=sorted(SCENARIOS), default=defaults.scenario)
+    parser.add_argument("--list", action="store_true", help="print the scenarios and stop")
     parser.add_argument("--flavour", choices=FLAVOURS, default=defaults.flavour, help="the OpenAI side's")
     parser.add_argument("--model", action="append", help="base name of a model; may be repeated (ref)")
+    parser.add_argument("--max-context", type=int, default=defaults.max_context, help="the model's own")
+    parser.add_argument("--layers", type=int, default=defaults.layers, help="the model's layers")
+    parser.add_argument("--loop", choices=LOOPS, default="auto", help="auto: uvloop where it is installed")
     parser.add_argument("--detached", action="store_true", help="live on when the parent process ends")
     return parser.parse_args()
 

@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Hashable
 from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.reference_server.answer import Answer
-from benchmarks.reference_server.dialect import Generation
+from benchmarks.reference_server.dialect import (
+    Counted,
+    Generation,
+    around,
+    count_tokens,
+    text_json,
+    to_json,
+)
+from benchmarks.reference_server.loaded import WEIGHTS_BYTES, LoadedModels
 from benchmarks.reference_server.settings import Settings
 
 VERSION = "0.12.11-reference"
+GENERATE = "/api/generate"
+_NOW = (0, "0", "0s", "0m", "0h")
 
 
 def parse(body: dict[str, Any]) -> Generation:
     """Read a request to ``/api/generate``."""
     options = body.get("options")
-    limit = options.get("num_predict") if isinstance(options, dict) else None
+    options = options if isinstance(options, dict) else {}
+    limit = options.get("num_predict")
+    prompt = str(body.get("prompt") or "")
     return Generation(
         model=str(body.get("model", "")),
-        prompt=f"{body.get('system') or ''} {body.get('prompt') or ''}",
+        prompt=prompt,
+        prompt_tokens=count_tokens(f"{body.get('system') or ''} {prompt}"),
         limit=limit if isinstance(limit, int) and limit > 0 else None,
         wants_json=bool(body.get("format")),
-        unload=body.get("keep_alive") == 0,
+        options=options,
+        unload=body.get("keep_alive") in _NOW and body.get("keep_alive") is not False,
+        only_load=not prompt,
     )
 
 
@@ -31,40 +46,61 @@ class OllamaDialect:
     """NDJSON records."""
 
     content_type = "application/x-ndjson"
+    # Ollama sends its headers with the first record.
+    early_headers = False
+    joins = False
 
     def __init__(self, model: str) -> None:
-        self._model = model
+        self.counted = Counted.TRUE
+        # To the second: so responses that are alike can be prepared once.
+        created_at = _timestamp(datetime.now(UTC).replace(microsecond=0))
+        self._about = {"model": model, "created_at": created_at}
+
+    @property
+    def key(self) -> Hashable:
+        return self._about["created_at"]
+
+    def plan(self, answer: Answer) -> None:
+        self._before, self._after = around({**self._about, "response": "\0", "done": False})
 
     def opening(self) -> list[bytes]:
-        return [self._record(response="", done=False)]
+        return []
 
-    def token(self, piece: str) -> bytes:
-        return self._record(response=piece, done=False)
+    def empty(self) -> bytes:
+        return self.text(("",), 0)
 
-    def reasoning(self, piece: str) -> bytes | None:
+    def text(self, pieces: tuple[str, ...], total: int) -> bytes:
+        piece = pieces[0] if len(pieces) == 1 else "".join(pieces)
+        return self._before + text_json(piece) + self._after + b"\n"
+
+    def reasoning(self, piece: str, total: int) -> bytes | None:
         return self._record(response="", thinking=piece, done=False)
 
-    def ending(self, answer: Answer, counters: str) -> list[bytes]:
-        return [
-            self._record(response="", done=True, done_reason=answer.finish, **_counters(answer, counters))
-        ]
+    def ending(self, answer: Answer) -> list[bytes]:
+        figures = _counters(answer, self.counted)
+        return [self._record(response="", done=True, done_reason=answer.finish, **figures)]
+
+    def loading(self, reason: str) -> bytes:
+        """The answer to a request without a prompt: ``load`` or ``unload``."""
+        return self._record(response="", done=True, done_reason=reason)
 
     def error(self, message: str) -> bytes:
-        return json.dumps({"error": message}).encode() + b"\n"
+        return to_json({"error": message}) + b"\n"
 
     def garbage(self) -> bytes:
         return b'{"model": "ref", "resp\n'
 
+    def refusal(self, status: int, message: str, kind: str) -> dict[str, Any]:
+        return {"error": message}
+
     def _record(self, **fields: Any) -> bytes:
-        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        record = {"model": self._model, "created_at": now, **fields}
-        return json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+        return to_json({**self._about, **fields}) + b"\n"
 
 
-def _counters(answer: Answer, counters: str) -> dict[str, Any]:
-    if counters == "none":
+def _counters(answer: Answer, counted: Counted) -> dict[str, Any]:
+    if counted is Counted.NONE:
         return {}
-    if counters == "nan":
+    if counted is Counted.NAN:
         return {
             "total_duration": float("inf"),
             "load_duration": True,
@@ -82,12 +118,14 @@ def _counters(answer: Answer, counters: str) -> dict[str, Any]:
         "eval_count": c.tokens,
         "eval_duration": c.eval_ns,
     }
+    if counted is Counted.NEGATIVE:
+        return {name: -max(value, 1) for name, value in durations.items()}
     # Ollama's Go structs have omitempty: a zero is not sent.
     return {name: value for name, value in durations.items() if value}
 
 
 def describe(
-    path: str, settings: Settings, names: list[str], loaded: set[str], body: dict[str, Any]
+    path: str, settings: Settings, names: list[str], loaded: LoadedModels, body: dict[str, Any]
 ) -> tuple[int, dict[str, Any]] | None:
     """Answer Ollama's plain requests; ``None`` if ``path`` is none of them."""
     if path == "/api/version":
@@ -95,17 +133,18 @@ def describe(
     if path == "/api/tags":
         return 200, {"models": [_entry(name) for name in names]}
     if path == "/api/ps":
-        running = [
-            _entry(name) | {"size_vram": 0, "context_length": settings.context}
-            for name in names
-            if name in loaded
-        ]
-        return 200, {"models": running}
+        return 200, {"models": [_running(name, settings, loaded) for name in names if name in loaded]}
     if path == "/api/show":
         name = str(body.get("model", ""))
         if full_name(name) not in names:
             return 404, {"error": f"model '{name}' not found"}
-        return 200, {"details": _details(), "model_info": {"reference.context_length": 131072}}
+        facts = {
+            "general.architecture": "reference",
+            "general.parameter_count": 268_098_176,
+            "reference.block_count": settings.layers,
+            "reference.context_length": settings.max_context,
+        }
+        return 200, {"details": _details(), "model_info": facts, "capabilities": ["completion"]}
     return None
 
 
@@ -116,7 +155,18 @@ def full_name(name: str) -> str:
 
 def _entry(name: str) -> dict[str, Any]:
     digest = hashlib.sha256(name.encode()).hexdigest()
-    return {"name": name, "model": name, "size": 1, "digest": digest, "details": _details()}
+    return {"name": name, "model": name, "size": WEIGHTS_BYTES, "digest": digest, "details": _details()}
+
+
+def _running(name: str, settings: Settings, loaded: LoadedModels) -> dict[str, Any]:
+    model = loaded.get(name)
+    assert model is not None
+    return _entry(name) | {
+        "size": model.size,
+        "size_vram": model.vram(settings.layers),
+        "context_length": model.context,
+        "expires_at": _timestamp(datetime.fromtimestamp(model.expires_s, UTC)),
+    }
 
 
 def _details() -> dict[str, Any]:
@@ -126,3 +176,7 @@ def _details() -> dict[str, Any]:
         "parameter_size": "268.10M",
         "quantization_level": "Q4_K_M",
     }
+
+
+def _timestamp(when: datetime) -> str:
+    return when.isoformat(timespec="microseconds").replace("+00:00", "Z")

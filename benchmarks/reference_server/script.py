@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
+
+Fields = tuple[tuple[str, str], ...]
 
 
 class End(Enum):
@@ -11,16 +14,28 @@ class End(Enum):
 
     CLEAN = "clean"
     HANG = "hang"
+    CLOSE = "close"
+    """The connection is closed in good order (FIN), whatever is missing."""
     RESET = "reset"
+    """The connection is reset (RST)."""
 
 
-@dataclass(frozen=True)
-class Step:
-    """One frame. ``tokens`` is 0 for frames without text."""
+class Step(NamedTuple):
+    """One frame, or a piece of one, in an HTTP chunk of its own."""
 
     due_s: float
+    """After the whole request's arrival."""
     data: bytes
     tokens: int = 0
+    """In the frame; 0 for one without text."""
+    kind: str = "text"
+    """``text``, ``reasoning``, ``empty``, ``end``, ``error`` or ``garbage``."""
+    begins: bool = True
+    """The frame's first byte is in it."""
+    ends: bool = True
+    """The frame's last byte is in it."""
+    raw: bool = False
+    """To be written as it is, not as an HTTP chunk."""
 
 
 @dataclass
@@ -29,11 +44,19 @@ class Script:
 
     status: int = 200
     content_type: str = "application/json"
+    fields: Fields = ()
+    """More header fields."""
+    preamble: bytes = b""
+    """Written before the head, by itself, as soon as the request is there."""
     body: bytes | None = None
-    """A plain response; then there are no steps."""
+    """A plain response, due with its head; then there are no steps."""
     steps: list[Step] = field(default_factory=list)
     end: End = End.CLEAN
     headers_due_s: float = 0.0
     """Headers are sent then; ``inf`` is never."""
-    split: bool = False
-    """Write the body a few bytes at a time."""
+    joins: bool = False
+    """A frame without text goes into the same send as the next one if that is due at the same time."""
+    one_send: bool = False
+    """All goes into one send."""
+    cut: bool = False
+    """Every send is cut in two at any byte, and other work is done between the two."""

@@ -1,38 +1,29 @@
-"""The server: connections, routing, and sending a script by its absolute schedule."""
+"""The server: a listening socket, its connections, and how it is begun and ended."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
-import math
-import random
 import socket
-import struct
 import time
 from typing import Any, Self
 
-from benchmarks.reference_server import ollama, openai
-from benchmarks.reference_server.dialect import Dialect, Generation, error_body
-from benchmarks.reference_server.http import (
-    LAST_CHUNK,
-    BadRequest,
-    Request,
-    chunk,
-    head,
-    read_request,
-)
-from benchmarks.reference_server.log import RequestLog, ServerLog
-from benchmarks.reference_server.scenarios import SCENARIOS, Scene, unknown_model
-from benchmarks.reference_server.script import End, Script
+from benchmarks.reference_server.connection import Connection
+from benchmarks.reference_server.log import ServerLog
+from benchmarks.reference_server.responder import ReferenceResponder
+from benchmarks.reference_server.scenarios import SCENARIOS
 from benchmarks.reference_server.settings import Settings
+from benchmarks.reference_server.timetable import Timetable
 
-POLL_S = 0.02
-"""How often a waiting response looks whether its client is still there."""
+BACKLOG = 1024
+ACCEPT_AT_ONCE = 64
+ACCEPT_AGAIN_S = 0.5
+"""When accepting is tried again after it failed, for want of file descriptors, say."""
 
 
 class ReferenceServer:
     """Use as an async context manager; ``url`` and ``log`` are there inside it.
+
+    It starts no task and no thread: all is done in callbacks of the running event loop.
 
     Raises:
         ValueError: an unknown scenario or flavour.
@@ -45,215 +36,85 @@ class ReferenceServer:
             raise ValueError(f"unknown scenario {self.settings.scenario!r}: {', '.join(SCENARIOS)}")
         self.log = ServerLog()
         self._address = (host, port)
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._loaded: set[str] = set()
+        self._listener: socket.socket | None = None
+        self._url = ""
+        self._connections: set[Connection] = set()
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        assert self._server is not None, "not started"
-        host, port = self._server.sockets[0].getsockname()[:2]
-        return f"http://{host}:{port}"
+        assert self._url, "not started"
+        return self._url
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open now."""
+        return len(self._connections)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, *self._address)
+        self._loop = asyncio.get_running_loop()
+        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        self._listener = socket.create_server(self._address, family=family, backlog=BACKLOG)
+        self._listener.setblocking(False)
+        host, port = self._listener.getsockname()[:2]
+        self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self._timetable = Timetable(self._loop)
+        self._responder = ReferenceResponder(self.settings, self.log, self._facts, self._clear)
+        self._accepting: asyncio.TimerHandle | None = None
+        self._loop.add_reader(self._listener.fileno(), self._accept)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        assert self._listener is not None
+        if self._accepting is not None:
+            self._accepting.cancel()
+        self._loop.remove_reader(self._listener.fileno())
+        self._listener.close()
+        for connection in list(self._connections):
+            connection.stop()
+        self._timetable.close()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.log.connections += 1
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            await self._serve(reader, writer)
-        except (ConnectionError, TimeoutError, asyncio.CancelledError):
-            pass  # the client went away, or the server stops
-        finally:
-            self._tasks.discard(task)
-            writer.transport.abort() if writer.is_closing() else writer.close()
-            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
-                await writer.wait_closed()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
+    def _accept(self) -> None:
+        assert self._listener is not None
+        for _ in range(ACCEPT_AT_ONCE):
             try:
-                request = await read_request(reader)
-            except BadRequest as error:
-                _plain(writer, 400, {"error": str(error)})
+                accepted, address = self._listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionError):
                 return
-            if request is None:
+            except OSError:
+                # The listening socket stays readable: asking on would be a busy loop.
+                self._loop.remove_reader(self._listener.fileno())
+                self._accepting = self._loop.call_later(ACCEPT_AGAIN_S, self._accept_again)
                 return
-            begin_ns = time.perf_counter_ns()
-            if not await self._respond(request, begin_ns, reader, writer):
-                return
+            self.log.connections += 1
+            self._open(accepted, f"{address[0]}:{address[1]}")
 
-    async def _respond(
-        self, request: Request, begin_ns: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> bool:
-        """Answer one request; return whether the connection can be used on."""
-        is_openai = not request.path.startswith("/api/")
+    def _open(self, accepted: socket.socket, peer: str) -> None:
+        hang_s, closed = self.settings.hang_s, self._connections.discard
         try:
-            body = request.object()
-            if request.path not in ("/api/generate", "/v1/chat/completions", "/v1/completions"):
-                status, value = self._describe(request, body)
-                _plain(writer, status, value)
-                await writer.drain()
-                return True
-            if body.get("stream", not is_openai) is not True:
-                raise BadRequest('the reference server only streams: send "stream": true')
-        except BadRequest as error:
-            _plain(writer, 400, error_body(is_openai, 400, str(error)))
-            await writer.drain()
-            return True
-        scene, scenario, entry = self._scene(request, body, begin_ns, writer)
-        known = self._knows(scene.generation.model)
-        script = SCENARIOS[scenario](scene) if known else unknown_model(is_openai, scene.generation.model)
-        try:
-            entry.ended = "stopped"
-            usable = await _Sender(script, entry, self.settings.hang_s, reader, writer).run()
-        finally:
-            entry.end_ns = time.perf_counter_ns()
-        if scene.generation.unload:
-            self._loaded.discard(ollama.full_name(scene.generation.model))
-        return usable
-
-    def _knows(self, model: str) -> bool:
-        return model.partition(":")[0] in self.settings.models
-
-    def _describe(self, request: Request, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        if request.path == "/log":
-            return 200, self.log.as_dict()
-        bases = self.settings.models
-        scenarios = [f"{base}:{scenario}" for base in bases for scenario in SCENARIOS]
-        tags = [*(ollama.full_name(base) for base in bases), *scenarios]
-        told = ollama.describe(request.path, self.settings, tags, self._loaded, body)
-        told = told or openai.describe(request.path, self.settings, [*bases, *scenarios])
-        missing = error_body(not request.path.startswith("/api/"), 404, "File Not Found")
-        return told or (404, missing)
-
-    def _scene(
-        self, request: Request, body: dict[str, Any], begin_ns: int, writer: asyncio.StreamWriter
-    ) -> tuple[Scene, str, RequestLog]:
-        is_openai = request.path != "/api/generate"
-        generation: Generation = (openai if is_openai else ollama).parse(body)
-        asked = generation.model.partition(":")[2]
-        scenario = asked if asked in SCENARIOS else self.settings.scenario
-        loaded = ollama.full_name(generation.model)
-        cold = loaded not in self._loaded and self._knows(generation.model)
-        if cold:
-            self._loaded.add(loaded)
-        load_s = self.settings.load_s(scenario) if cold else 0.0
-        dialect: Dialect
-        if is_openai:
-            options = body.get("stream_options")
-            usage = isinstance(options, dict) and options.get("include_usage") is True
-            chat = request.path == "/v1/chat/completions"
-            dialect = openai.OpenAIDialect(generation.model, chat, usage, self.settings.flavour)
+            connection = Connection(
+                accepted, peer, self._responder, hang_s, self._loop, self._timetable, closed
+            )
+        except OSError:
+            accepted.close()  # the client went away at once
         else:
-            dialect = ollama.OllamaDialect(generation.model)
-        host, port = writer.get_extra_info("peername")[:2]
-        entry = self.log.open(
-            request.path, generation.model, scenario, f"{host}:{port}", cold and load_s > 0, begin_ns, body
-        )
-        return Scene(self.settings, dialect, generation, load_s, is_openai), scenario, entry
+            self._connections.add(connection)
 
+    def _accept_again(self) -> None:
+        assert self._listener is not None
+        self._loop.add_reader(self._listener.fileno(), self._accept)
 
-class _ClientLeft(Exception):
-    """The client closed its connection before the response was over."""
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "loop": type(self._loop).__module__.partition(".")[0],
+            "alarm": self._timetable.alarm,
+            "cpu_ns": time.process_time_ns(),
+            "lateness": {
+                "timer_max_ns": self._timetable.late_max_ns,
+                "read_max_ns": self.log.read_late_max_ns,
+            },
+        }
 
-
-class _Sender:
-    """Sends one script: each frame at its due time after the request, however late the last one was."""
-
-    def __init__(
-        self,
-        script: Script,
-        entry: RequestLog,
-        hang_s: float,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> None:
-        self._script = script
-        self._entry = entry
-        self._hang_s = hang_s
-        self._reader = reader
-        self._writer = writer
-        self._random = random.Random(entry.id)
-
-    async def run(self) -> bool:
-        """Return whether the connection can be used on."""
-        try:
-            return await self._run()
-        except (_ClientLeft, ConnectionError):
-            self._entry.ended = "left"
-            return False
-
-    async def _run(self) -> bool:
-        script, writer = self._script, self._writer
-        if script.body is not None:
-            writer.write(head(script.status, script.content_type, len(script.body)) + script.body)
-            await writer.drain()
-            self._entry.ended = "sent"
-            return True
-        if math.isfinite(script.headers_due_s):
-            await self._until(script.headers_due_s)
-            writer.write(head(script.status, script.content_type, None))
-            for step in script.steps:
-                await self._until(step.due_s)
-                sent_ns = time.perf_counter_ns()
-                await self._write(step.data)
-                due_ns = self._entry.begin_ns + round(step.due_s * 1e9)
-                self._entry.sends.append((due_ns, sent_ns, step.tokens))
-        if script.end is End.HANG:
-            await self._until((time.perf_counter_ns() - self._entry.begin_ns) / 1e9 + self._hang_s)
-            self._entry.ended = "gave up"
-            return False
-        if script.end is End.RESET:
-            self._reset()
-            self._entry.ended = "reset"
-            return False
-        writer.write(LAST_CHUNK)
-        await writer.drain()
-        self._entry.ended = "sent"
-        return True
-
-    async def _write(self, data: bytes) -> None:
-        if not self._script.split:
-            self._writer.write(chunk(data))
-            await self._writer.drain()
-            return
-        begin = 0
-        while begin < len(data):
-            size = self._random.randint(1, 7)
-            self._writer.write(chunk(data[begin : begin + size]))
-            await self._writer.drain()
-            await asyncio.sleep(0)
-            begin += size
-
-    async def _until(self, due_s: float) -> None:
-        while True:
-            if self._reader.at_eof() or self._writer.is_closing():
-                raise _ClientLeft
-            left_s = due_s - (time.perf_counter_ns() - self._entry.begin_ns) / 1e9
-            if left_s <= 0:
-                return
-            await asyncio.sleep(min(left_s, POLL_S))
-
-    def _reset(self) -> None:
-        sock = self._writer.get_extra_info("socket")
-        # Closing with a linger time of 0 sends RST, not FIN.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._writer.transport.abort()
-
-
-def _plain(writer: asyncio.StreamWriter, status: int, value: dict[str, Any]) -> None:
-    body = json.dumps(value).encode()
-    writer.write(head(status, "application/json", len(body)) + body)
+    def _clear(self) -> int:
+        self._timetable.late_max_ns = 0
+        return self.log.clear()

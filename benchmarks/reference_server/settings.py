@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FLAVOURS = ("llama.cpp", "vllm", "other")
-"""As whom the OpenAI side presents itself: ``/props`` and ``timings``, ``/version``, or neither."""
+"""As whom the OpenAI side presents itself: ``/props``, ``/slots``, ``/completion`` and ``timings``;
+``/version`` and usage in every chunk; or neither."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,11 @@ class Settings:
     models: tuple[str, ...] = ("ref",)
     """Base names; every one also stands for ``NAME:SCENARIO``."""
     context: int = 4096
-    """Context length that it claims, tokens."""
+    """Context length that it runs with where none is asked for, tokens."""
+    max_context: int = 131_072
+    """The model's own context length: more is not given, tokens."""
+    layers: int = 34
+    """The model's layers: ``num_gpu`` counts no further."""
     hang_s: float = 600.0
     """When a hanging request is given up."""
 

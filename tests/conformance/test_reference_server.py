@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import os
 import signal
@@ -15,7 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from benchmarks.reference_server import ReferenceServer, Settings
+from benchmarks.reference_server import SCENARIOS, ReferenceServer, Settings
+from benchmarks.reference_server.loops import LOOPS
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,10 +33,10 @@ async def test_the_schedule_is_absolute_and_logged() -> None:
     async with ReferenceServer(Settings(ttft_ms=30, itl_ms=5, tokens=20)) as server:
         await generate(server.url)
         entry = server.log.as_dict()["requests"][0]
-    due = [d - entry["begin_ns"] for d, _, tokens in entry["sends"] if tokens]
+    due = [d - entry["begin_ns"] for d, *_, kind in entry["frames"] if kind == "text"]
     assert due == [round((0.030 + 0.005 * i) * 1e9) for i in range(20)]
-    assert all(sent >= d for d, sent, _ in entry["sends"])
-    assert entry["ended"] == "sent" and entry["end_ns"] >= entry["sends"][-1][1]
+    assert all(d <= sent <= done for d, sent, done, *_ in entry["frames"])
+    assert entry["ended"] == "sent" and entry["end_ns"] >= entry["frames"][-1][2]
 
 
 async def test_unload_makes_the_next_call_cold() -> None:
@@ -120,7 +122,45 @@ async def test_taken_port_is_one_clear_line() -> None:
     assert done.stderr.count("\n") == 1 and "in use" in done.stderr
 
 
-async def test_log_is_json() -> None:
+async def test_log_is_json_and_has_the_prompts_ends_only() -> None:
     async with ReferenceServer(Settings(ttft_ms=1, itl_ms=0, tokens=2)) as server:
-        await generate(server.url, prompt="secret text")
-        assert "secret text" not in json.dumps(server.log.as_dict())
+        await generate(server.url, prompt="a" * 64 + "secret text" + "z" * 64)
+        log = json.dumps(server.log.as_dict())
+    assert "secret text" not in log and "a" * 64 in log and "z" * 64 in log
+
+
+def test_the_scenarios_are_listed() -> None:
+    command = [sys.executable, "-m", "benchmarks.reference_server", "--list"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(SCENARIOS)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+async def test_every_loop_keeps_the_schedule(loop: str) -> None:
+    uvloop = importlib.util.find_spec("uvloop") is not None
+    if loop == "uvloop" and not uvloop:
+        pytest.skip("uvloop is not installed")
+    command = [sys.executable, "-m", "benchmarks.reference_server", "--loop", loop, "--max-context", "2048"]
+    child = subprocess.Popen([*command, "--layers", "10"], stdout=subprocess.PIPE, cwd=ROOT, text=True)
+    assert child.stdout is not None
+    try:
+        url = child.stdout.readline().strip()
+        scenarios = ("normal", "split-bytes", "huge-frame", "slow-drip")
+        for scenario in scenarios:
+            await generate(url, model=f"ref:{scenario}", options={"num_ctx": 9999, "num_gpu": 5})
+        async with httpx.AsyncClient(trust_env=False) as client:
+            log = (await client.get(f"{url}/log")).json()
+            running = (await client.get(f"{url}/api/ps")).json()["models"]
+        child.send_signal(signal.SIGINT)
+        assert await asyncio.to_thread(child.wait, 10) == 0
+    finally:
+        child.kill()
+        child.wait(10)
+        child.stdout.close()
+    assert log["loop"] == ("uvloop" if uvloop and loop != "asyncio" else "asyncio")
+    assert [entry["scenario"] for entry in log["requests"]] == list(scenarios)
+    for entry in log["requests"]:
+        assert len(entry["frames"]) == 65
+        assert all(due <= sent <= done for due, sent, done, *_ in entry["frames"])
+    assert {model["context_length"] for model in running} == {2048}
+    assert {round(model["size_vram"] / model["size"], 3) for model in running} == {0.5}
