@@ -17,7 +17,7 @@ import pytest
 from benchmarks.reference_server import ReferenceServer, Settings
 from tests.unit.reference_server.raw_client import Reply, ask
 
-CHILD = Path(__file__).parents[2] / "conformance" / "llama_child.py"
+CHILD = Path(__file__).with_name("llama_child.py")
 MODEL = "gemma3-270m"
 START_S = 120.0
 
