@@ -1,18 +1,19 @@
 """Small clients of model servers behind one protocol.
 
-:func:`open_server` gives the client; ``base`` has the protocol, ``ollama`` and ``openai`` the two
-clients, ``stream`` the measured exchange below both, ``framing`` the decoders, ``verdict`` the rules
-of the outcomes.
+:func:`open_server` gives the client; ``base`` has the protocol, ``ollama``, ``openai`` and ``llamacpp`` the clients,
+``send`` and ``stream`` the measured exchange below them, ``transport`` the HTTP path that stamps
+arrivals, ``framing`` the decoders, ``verdict`` and ``degeneration`` the rules of the outcomes.
 """
 
 from __future__ import annotations
 
 from contracts.sweep import ServerSpec
-from worker.servers.base import CallRequest, ModelServer, ServerUnreachable
+from worker.servers.base import CallRequest, ModelServer, Recording, ServerUnreachable
+from worker.servers.llamacpp import LlamaCppServer
 from worker.servers.ollama import OllamaServer
 from worker.servers.openai import OpenAIServer
 
-__all__ = ["CallRequest", "ModelServer", "ServerUnreachable", "open_server"]
+__all__ = ["CallRequest", "ModelServer", "Recording", "ServerUnreachable", "open_server"]
 
 
 def open_server(spec: ServerSpec, url: str) -> ModelServer:
@@ -23,6 +24,10 @@ def open_server(spec: ServerSpec, url: str) -> ModelServer:
     Raises:
         InputError: ``url`` is not an http or https address.
     """
-    if spec.kind == "ollama":
-        return OllamaServer(spec, url)
-    return OpenAIServer(spec, url)
+    match spec.kind:
+        case "ollama":
+            return OllamaServer(spec, url)
+        case "llama.cpp":
+            return LlamaCppServer(spec, url)
+        case "openai":
+            return OpenAIServer(spec, url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,6 +10,7 @@ from contracts.call import CallResult
 from contracts.configuration import Parameters
 from contracts.failures import SetupError
 from contracts.outcome import ServerIdentity
+from contracts.slots import ModelLimits
 
 
 class ServerUnreachable(SetupError):
@@ -25,6 +27,13 @@ class CallRequest:
     parameters: Parameters
     answer_schema: dict[str, Any] | None
     """JSON schema that the answer must fit, or ``None`` for free text."""
+    min_words: int = 0
+    """A complete answer with fewer words is ``degenerate``; 0: none is too short."""
+
+
+Recording = Callable[[], CallResult]
+"""A call that is over; calling it reads what came. That takes some ms of CPU, so where several calls run at
+the same time it waits until all are over."""
 
 
 class ModelServer(Protocol):
@@ -32,7 +41,7 @@ class ModelServer(Protocol):
 
     @property
     def kind(self) -> str:
-        """``ollama`` or ``openai``."""
+        """``ollama``, ``openai`` or ``llama.cpp``."""
 
     @property
     def url(self) -> str:
@@ -49,6 +58,13 @@ class ModelServer(Protocol):
             ServerUnreachable: nothing answers there, or not in this protocol.
         """
 
+    async def limits(self, model: str) -> ModelLimits:
+        """Return with what the server can run ``model`` at most, as far as it tells.
+
+        Raises:
+            ServerUnreachable: nothing answers.
+        """
+
     async def identify(self, model: str) -> ServerIdentity:
         """Return what the server tells of itself and of ``model``; what can't be had is ``None``.
 
@@ -56,6 +72,12 @@ class ModelServer(Protocol):
 
         Raises:
             ServerUnreachable: nothing answers at all.
+        """
+
+    async def unload(self, model: str) -> str | None:
+        """Make the server let go of ``model``, so that the next call is cold; return why it could not be made to.
+
+        ``None``: the server says that the model is not loaded any more.
         """
 
     def unsupported_parameters(self, parameters: Parameters) -> list[str]:
@@ -66,12 +88,16 @@ class ModelServer(Protocol):
         """
 
     async def call(self, request: CallRequest, timeout_s: float) -> CallResult:
+        """Stream one answer: :meth:`record`, and its result."""
+
+    async def record(self, request: CallRequest, timeout_s: float) -> Recording:
         """Stream one answer. Never raises for a failed measurement; only cancellation passes.
 
-        ``sent_ns`` of the timing is taken when the connection stands and the request's headers are
-        about to be written: it leaves connecting out and includes writing headers and body. A text
-        frame's arrival is the time at which the bytes with the frame's first byte were handed up by
-        the HTTP layer, before any framing and JSON. Nothing is tried twice.
+        ``sent_ns`` of the timing is taken when the connection stands and the request is about to be
+        written: it leaves connecting out and includes writing. A frame's arrival is that of its first
+        byte, by the kernel's stamp where there is one, else by this process's clock as soon as it has
+        read it: before HTTP, framing and JSON. It is sent again only where certainly nothing was
+        generated (:mod:`worker.servers.send`); the times are those of the last sending.
         """
 
     async def aclose(self) -> None:

@@ -7,16 +7,19 @@ import base64
 import contextlib
 import os
 import socket
+import ssl
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx
 
 from contracts.failures import InputError
+from contracts.sweep import Timeouts
+from worker.measurement.timing import CallClock
 from worker.servers.base import ServerUnreachable
 from worker.servers.text import decode_json, error_message, excerpt
+from worker.servers.transport import CLOCK, PlainTransport, StampedTransport
 
-CONNECT_TIMEOUT_S = 5.0
 ASK_TIMEOUT_S = 10.0
 WARM_TIMEOUT_S = 2.0
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
@@ -35,7 +38,7 @@ def split_credentials(url: str) -> tuple[str, str | None]:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise InputError(f"not a server address ({error}); write http://HOST:PORT") from None
-    if parts.scheme not in ("http", "https") or not host:
+    if parts.scheme not in ("http", "https") or not host or not _is_host(host):
         shown = excerpt(url.rpartition("@")[2], 100)
         raise InputError(f"{shown!r} is not a server address; write http://HOST:PORT")
     place = f"[{host}]" if ":" in host else host
@@ -47,22 +50,35 @@ def split_credentials(url: str) -> tuple[str, str | None]:
     return urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", "")), authorization
 
 
+def _is_host(host: str) -> bool:
+    """Whether it can be looked up: both httpx and the resolver raise errors of their own for some names."""
+    try:
+        host.encode("idna")
+        return bool(httpx.URL(scheme="http", host=host).host)
+    except (UnicodeError, httpx.InvalidURL):
+        return False
+
+
 class Connection:
     """One httpx client for one server. Proxies and credentials of the environment are not used."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeouts: Timeouts | None = None, *, plain: bool = False) -> None:
+        """``plain``: httpx's own HTTP path also where ours would do, to compare the two."""
         self.url, authorization = split_credentials(url)
-        headers = {"accept-encoding": "identity", "user-agent": "chimera"}
+        self.timeouts = timeouts or Timeouts()
+        headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "chimera"}
         if authorization is not None:
             headers["authorization"] = authorization
+        self._headers = headers
+        self._base = httpx.URL(self.url)
+        self._transport = _transport(self.url, plain)
+        self._warming: dict[str, httpx.Request] = {}
         self.client = httpx.AsyncClient(
             headers=headers,
-            # Reading all certificate authorities takes some 30 ms a job; plain HTTP needs none.
-            verify=self.url.startswith("https:"),
+            transport=self._transport,
             trust_env=False,
             follow_redirects=False,
-            timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT_S),
-            limits=httpx.Limits(keepalive_expiry=KEEPALIVE_S),
+            timeout=httpx.Timeout(None, connect=self.timeouts.connect),
         )
 
     async def ask(self, path: str, payload: dict[str, Any] | None = None) -> Answer:
@@ -81,6 +97,9 @@ class Connection:
                     return await self._ask(path, payload)
         except TimeoutError:
             raise ServerUnreachable(f"{self.url}: no answer within {ASK_TIMEOUT_S:g} s") from None
+        except httpx.ConnectTimeout:
+            limit_s = self.timeouts.connect
+            raise ServerUnreachable(f"{self.url}: no connection within {limit_s:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise ServerUnreachable(f"{self.url}: {explain(error)}") from None
 
@@ -91,9 +110,44 @@ class Connection:
         says, and a generation written on it just then would be lost. Where nothing answers, the
         request itself will tell.
         """
-        with contextlib.suppress(ServerUnreachable, TimeoutError):
+        if path not in self._warming:
+            self._warming[path] = self._request("GET", path, None, None)
+        with contextlib.suppress(httpx.HTTPError, OSError, TimeoutError):
             async with asyncio.timeout(max(min(timeout_s, WARM_TIMEOUT_S), 0.0)):
-                await self.ask(path)
+                try:
+                    await self._pass_by(self._warming[path])
+                except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                    await self._pass_by(self._warming[path])
+
+    async def open(self, path: str, body: bytes, clock: CallClock, connect_s: float | None) -> httpx.Response:
+        """POST ``body`` to ``path`` and return the response at its headers; it must be closed.
+
+        Straight by the transport: what a client adds (redirects, cookies, authentication flows) is not used
+        here and costs as much again as the rest. Raises httpx.TransportError.
+        """
+        request = self._request("POST", path, body, connect_s)
+        request.extensions[CLOCK] = clock
+        return await self._transport.handle_async_request(request)
+
+    def _request(self, method: str, path: str, body: bytes | None, connect_s: float | None) -> httpx.Request:
+        headers = self._headers if body is None else {**self._headers, "content-type": "application/json"}
+        limit_s = self.timeouts.connect if connect_s is None else connect_s
+        url = self._base.copy_with(raw_path=(self._base.path.rstrip("/") + path).encode("ascii"))
+        timeout = {"connect": limit_s, "read": None, "write": None, "pool": None}
+        return httpx.Request(method, url, headers=headers, content=body, extensions={"timeout": timeout})
+
+    async def _pass_by(self, request: httpx.Request) -> None:
+        """Send a GET and read its answer without keeping it; a long one is not read to its end."""
+        response = await self._transport.handle_async_request(request)
+        try:
+            assert isinstance(response.stream, httpx.AsyncByteStream)
+            size = 0
+            async for chunk in response.stream:
+                size += len(chunk)
+                if size > MAX_ANSWER_BYTES:
+                    break
+        finally:
+            await response.aclose()
 
     async def _ask(self, path: str, payload: dict[str, Any] | None) -> Answer:
         method = "GET" if payload is None else "POST"
@@ -108,6 +162,15 @@ class Connection:
     async def aclose(self) -> None:
         """Close the connections."""
         await self.client.aclose()
+
+
+def _transport(url: str, plain: bool) -> httpx.AsyncBaseTransport:
+    is_tls = url.startswith("https:")
+    if not is_tls and not plain:
+        return StampedTransport(KEEPALIVE_S)
+    # Reading all certificate authorities takes some 30 ms a job; plain HTTP needs none.
+    limits = httpx.Limits(keepalive_expiry=KEEPALIVE_S)
+    return PlainTransport(httpx.AsyncHTTPTransport(verify=is_tls, trust_env=False, limits=limits))
 
 
 class Answer:
@@ -156,7 +219,9 @@ def explain(error: BaseException) -> str:
 
 
 def _system_error(error: OSError) -> str | None:
-    # asyncio puts its own words into strerror; resolver errors have numbers of their own.
+    # asyncio puts words of its own into strerror; resolver errors have numbers of their own.
+    if isinstance(error, ssl.SSLError):  # its number is OpenSSL's
+        return getattr(error, "verify_message", None) or error.reason or None
     if error.errno is None:
         return None
     words = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno)

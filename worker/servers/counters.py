@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
+from worker.servers.text import shown
+
 MAX_COUNT = 10**9
+MAX_NUMBER = 10**15
 MAX_NS = 30 * 86_400 * 10**9
 
 
@@ -30,7 +33,12 @@ class CounterReader:
 
     def number(self, name: str, value: object) -> float | None:
         """Return a plain number."""
-        return self._number(name, value, MAX_COUNT)
+        return self._number(name, value, MAX_NUMBER)
+
+    def size(self, name: str, value: object) -> int | None:
+        """Return a number of bytes."""
+        number = self._number(name, value, MAX_NUMBER)
+        return None if number is None else int(number)
 
     def _number(self, name: str, value: object, limit: float) -> int | float | None:
         if value is None:
@@ -49,6 +57,4 @@ class CounterReader:
         return None
 
     def _note(self, name: str, value: object, why: str) -> None:
-        # repr of an int with thousands of digits raises; a counter needs no more than its first ones.
-        shown = "a huge integer" if isinstance(value, int) and value.bit_length() > 512 else f"{value!r:.40}"
-        self.notes.append(f"the server's {name} is left out: {shown} is {why}")
+        self.notes.append(f"the server's {name} is left out: {shown(value, 40)} is {why}")

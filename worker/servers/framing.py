@@ -6,8 +6,7 @@ anywhere; JSON is none of this module's business.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 
@@ -19,8 +18,7 @@ class FrameTooLong(Exception):
         super().__init__(f"a frame is longer than {limit} bytes")
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One whole record of the stream."""
 
     arrived_ns: int
@@ -40,6 +38,10 @@ class Decoder(Protocol):
     def feed(self, chunk: bytes, arrived_ns: int) -> None:
         """Take the next bytes. Raises FrameTooLong."""
 
+    @property
+    def open_ns(self) -> int | None:
+        """Arrival of the first byte of the frame that is not complete yet; ``None``: there is none."""
+
     def finish(self) -> None:
         """The stream ended cleanly: what is left becomes a frame with ``terminated`` False."""
 
@@ -47,7 +49,7 @@ class Decoder(Protocol):
 class _Lines:
     """Splits chunks into lines, each with the arrival of its first byte."""
 
-    __slots__ = ("_after_cr", "_carriage_returns", "_limit", "_open", "_open_ns", "started")
+    __slots__ = ("_after_cr", "_carriage_returns", "_limit", "_open", "_open_ns")
 
     def __init__(self, limit: int, carriage_returns: bool) -> None:
         self._limit = limit
@@ -74,6 +76,10 @@ class _Lines:
                 self._open_ns = arrived_ns
             self._open += rest
         return lines
+
+    @property
+    def open_ns(self) -> int | None:
+        return self._open_ns if self._open else None
 
     @property
     def too_long(self) -> bool:
@@ -116,6 +122,10 @@ class NdjsonDecoder:
         if self._lines.too_long:
             raise FrameTooLong(self._limit)
 
+    @property
+    def open_ns(self) -> int | None:
+        return self._lines.open_ns
+
     def finish(self) -> None:
         rest = self._lines.take_rest()
         if rest is not None and not rest[1].isspace():
@@ -146,6 +156,10 @@ class SseDecoder:
         if self._lines.too_long:
             raise FrameTooLong(self._limit)
 
+    @property
+    def open_ns(self) -> int | None:
+        return self._lines.open_ns if self._begun_ns is None else self._begun_ns
+
     def finish(self) -> None:
         rest = self._lines.take_rest()
         if rest is not None:
@@ -170,7 +184,7 @@ class SseDecoder:
             return
         if name == b"error":
             self._event = "error"
-        self._size += len(value)
+        self._size += len(value) + 1  # the LF that joins it to the next
         if self._size > self._limit:
             raise FrameTooLong(self._limit)
         self._data.append(value)

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from contracts.call import CallResult, ServerCounters
 from contracts.configuration import Parameters
 from contracts.outcome import ServerIdentity
+from contracts.slots import ModelLimits
 from contracts.sweep import ServerSpec
-from worker.servers.base import CallRequest, ServerUnreachable
+from worker.servers.base import CallRequest, Recording, ServerUnreachable
 from worker.servers.connection import Answer, Connection
 from worker.servers.counters import CounterReader
 from worker.servers.framing import Frame, NdjsonDecoder
 from worker.servers.reading import Malformed, Reading, objects
-from worker.servers.stream import StreamRequest, exchange
-from worker.servers.text import error_message
+from worker.servers.send import Sending, send
+from worker.servers.stream import StreamRequest
+from worker.servers.text import error_message, string
 from worker.servers.verdict import conclude, refused
 
+MAX_PAUSE_S = 5.0
+UNKNOWN_PAUSE_S = 0.5
+"""Where the server tells no time at all."""
+UNLOAD_S = 30.0
+UNLOAD_POLL_S = 0.02
 MEDIA_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/json"})
 
 
@@ -28,8 +36,10 @@ class OllamaServer:
     supports_schema = True
 
     def __init__(self, spec: ServerSpec, url: str) -> None:
-        self._prompt_cache = spec.prompt_cache
-        self._connection = Connection(url)
+        self._spec = spec
+        self._pause_s = 0.0
+        """What the next call must wait for."""
+        self._connection = Connection(url, spec.timeouts)
 
     @property
     def url(self) -> str:
@@ -40,40 +50,75 @@ class OllamaServer:
         listed = answer.object
         if listed is None or not isinstance(listed.get("models"), list):
             raise ServerUnreachable(f"{self.url} does not answer as Ollama: {answer.describe()}")
-        return [name for entry in _entries(answer) if isinstance(name := entry.get("name"), str)]
+        return [name for entry in _entries(answer) if (name := string(entry.get("name")))]
 
     async def identify(self, model: str) -> ServerIdentity:
-        version, tags, running, shown = await asyncio.gather(
-            self._connection.ask("/api/version"),
-            self._connection.ask("/api/tags"),
-            self._connection.ask("/api/ps"),
-            self._connection.ask("/api/show", {"model": model}),
-        )
+        # One after the other: the calls then find one connection, and where nothing answers, no others wait.
+        version = await self._connection.ask("/api/version")
+        tags = await self._connection.ask("/api/tags")
+        running = await self._connection.ask("/api/ps")
+        shown = await self._connection.ask("/api/show", {"model": model})
         listed = _entry(tags, model)
         loaded = _entry(running, model)
-        details = [_dict(source.get("details")) for source in (listed, loaded, shown.object or {})]
+        described = shown.object or {}
+        details = [_dict(source.get("details")) for source in (listed, loaded, described)]
+        limits = limits_of(described)
         return ServerIdentity(
             kind=self.kind,
             url=self.url,
             software="Ollama",
-            version=_string((version.object or {}).get("version")),
-            model=_string(listed.get("name")) or _string(loaded.get("name")),
-            digest=_string(listed.get("digest")) or _string(loaded.get("digest")),
+            version=string((version.object or {}).get("version")),
+            model=string(listed.get("name")) or string(loaded.get("name")),
+            digest=string(listed.get("digest")) or string(loaded.get("digest")),
             quantisation=_first(details, "quantization_level"),
-            # /api/show has the model's own maximum only, which is not what the server runs it with.
-            context=CounterReader().count("context_length", loaded.get("context_length")),
+            context=_context(loaded, limits),
             parameter_size=_first(details, "parameter_size"),
+            layers=limits.layers,
+            context_max=limits.context,
+            size_bytes=CounterReader().size("size", loaded.get("size")),
+            vram_bytes=CounterReader().size("size_vram", loaded.get("size_vram")),
         )
 
+    async def limits(self, model: str) -> ModelLimits:
+        return limits_of((await self._connection.ask("/api/show", {"model": model})).object or {})
+
+    async def unload(self, model: str) -> str | None:
+        try:
+            answer = await self._connection.ask("/api/generate", {"model": model, "keep_alive": 0})
+            if answer.object is None:
+                return f"the server did not unload {model}: {answer.describe()}"
+            # It answers first and ends the model's process then.
+            async with asyncio.timeout(UNLOAD_S):
+                while _entry(running := await self._connection.ask("/api/ps"), model):
+                    await asyncio.sleep(UNLOAD_POLL_S)
+            if running.object is None:
+                return f"the server does not tell whether it unloaded {model}: {running.describe()}"
+        except ServerUnreachable as error:
+            return str(error)
+        except TimeoutError:
+            return f"the server still has {model} loaded {UNLOAD_S:g} s after it was asked to unload it"
+        return None
+
     def unsupported_parameters(self, parameters: Parameters) -> list[str]:
-        return [] if self._prompt_cache is None else ["prompt_cache"]
+        return [] if self._spec.prompt_cache is None else ["prompt_cache"]
 
     async def call(self, request: CallRequest, timeout_s: float) -> CallResult:
+        return (await self.record(request, timeout_s))()
+
+    async def record(self, request: CallRequest, timeout_s: float) -> Recording:
         unsupported = self.unsupported_parameters(request.parameters)
         if unsupported:
-            return refused(unsupported)
-        result = await exchange(self._connection, generate_request(request), timeout_s)
-        return conclude(result, read_generate(result.frames), structured=request.answer_schema is not None)
+            return partial(refused, unsupported)
+        sending = Sending(timeout_s, self._spec.retries)
+        await asyncio.sleep(min(self._pause_s, max(timeout_s, 0.0)))
+        result = await send(self._connection, generate_request(request), sending)
+        self._pause_s = pause_after(result.settled())
+        return lambda: conclude(
+            result,
+            read_generate(result.settled()),
+            structured=request.answer_schema is not None,
+            min_words=request.min_words,
+        )
 
     async def aclose(self) -> None:
         await self._connection.aclose()
@@ -91,7 +136,15 @@ def generate_request(request: CallRequest) -> StreamRequest:
         payload["system"] = request.system
     if request.answer_schema is not None:
         payload["format"] = request.answer_schema
-    return StreamRequest("/api/generate", "/api/version", payload, NdjsonDecoder, _is_last, MEDIA_TYPES)
+    return StreamRequest(
+        path="/api/generate",
+        warm_path="/api/version",
+        payload=payload,
+        decoder=NdjsonDecoder,
+        is_last=_is_last,
+        has_token=lambda frames: read_generate(frames).began,
+        media_types=MEDIA_TYPES,
+    )
 
 
 def read_generate(frames: list[Frame]) -> Reading:
@@ -110,13 +163,44 @@ def read_generate(frames: list[Frame]) -> Reading:
         except Malformed as error:
             reading.malformed = str(error)
             break
-        reading.add_reasoning(record.get("thinking"))
+        reading.add_reasoning(frame, record.get("thinking"))
         if record.get("done") is True:
             reading.finished = True
             reading.add_finish_reason(record.get("done_reason"))
             _read_counters(record, reading)
             break
     return reading
+
+
+def pause_after(frames: list[Frame]) -> float:
+    """Return the pause that the next call needs, s: two token times, if the length limit cut this one.
+
+    Ollama 0.12 still computes the next token of such an answer, and would give it to a call that comes in
+    that time (docs/servers.md). Of N counted tokens the eval time covers N − 2 then. Of fewer than 3
+    there is none: reading the prompt takes longer than a token.
+    """
+    last = read_generate(frames[-1:])
+    counters = last.counters
+    if last.finish_reason != "length":
+        return 0.0
+    if counters.tokens is not None and counters.tokens > 2 and counters.eval_ns:
+        return min(2 * counters.eval_ns / (counters.tokens - 2) / 1e9, MAX_PAUSE_S)
+    return min(counters.prompt_eval_ns / 1e9, MAX_PAUSE_S) if counters.prompt_eval_ns else UNKNOWN_PAUSE_S
+
+
+def limits_of(shown: dict[str, Any]) -> ModelLimits:
+    """Return what ``/api/show`` tells of a model's limits."""
+    info = _dict(shown.get("model_info"))
+    architecture = string(info.get("general.architecture"))
+    blocks = CounterReader().count("block_count", info.get(f"{architecture}.block_count"))
+    context = CounterReader().count("context_length", info.get(f"{architecture}.context_length"))
+    return ModelLimits(layers=blocks, context=context)
+
+
+def _context(loaded: dict[str, Any], limits: ModelLimits) -> int | None:
+    """Return the context that a loaded model has: ``/api/ps`` shows what was asked, beyond the model's maximum too."""
+    told = CounterReader().count("context_length", loaded.get("context_length"))
+    return told if told is None or limits.context is None else min(told, limits.context)
 
 
 def full_name(model: str) -> str:
@@ -127,16 +211,31 @@ def full_name(model: str) -> str:
 def _read_counters(record: dict[str, Any], reading: Reading) -> None:
     counter = CounterReader()
     tokens = counter.count("eval_count", record.get("eval_count"))
+    eval_ns = counter.nanoseconds("eval_duration", record.get("eval_duration"))
     reading.counters = ServerCounters(
         prompt_tokens=counter.count("prompt_eval_count", record.get("prompt_eval_count")),
         tokens=tokens,
-        eval_tokens=tokens,
+        eval_tokens=_covered(tokens, reading) if eval_ns is not None else None,
         prompt_eval_ns=counter.nanoseconds("prompt_eval_duration", record.get("prompt_eval_duration")),
-        eval_ns=counter.nanoseconds("eval_duration", record.get("eval_duration")),
+        eval_ns=eval_ns,
         load_ns=counter.nanoseconds("load_duration", record.get("load_duration")),
         total_ns=counter.nanoseconds("total_duration", record.get("total_duration")),
     )
     reading.notes += counter.notes
+
+
+def _covered(tokens: int | None, reading: Reading) -> int | None:
+    """Return how many of the counted tokens ``eval_duration`` covers.
+
+    Its clock starts at the first token. Of an answer that the length limit cut, Ollama 0.12's new engine
+    counts one token that it did not generate: then there is a frame less than tokens (docs/servers.md).
+    """
+    if tokens is None:
+        return None
+    frames = len(reading.text_ns) + len(reading.reasoning_ns)
+    not_generated = reading.finish_reason == "length" and frames < tokens
+    covered = tokens - 2 if not_generated else tokens - 1
+    return covered if covered > 0 else None
 
 
 def _is_last(frame: Frame) -> bool:
@@ -152,7 +251,7 @@ def _entries(answer: Answer) -> list[dict[str, Any]]:
 def _entry(answer: Answer, model: str) -> dict[str, Any]:
     wanted = full_name(model)
     for entry in _entries(answer):
-        name = _string(entry.get("name")) or _string(entry.get("model"))
+        name = string(entry.get("name")) or string(entry.get("model"))
         if name is not None and full_name(name) == wanted:
             return entry
     return {}
@@ -162,9 +261,5 @@ def _dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _string(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
 def _first(sources: list[dict[str, Any]], key: str) -> str | None:
-    return next((found for source in sources if (found := _string(source.get(key)))), None)
+    return next((found for source in sources if (found := string(source.get(key)))), None)

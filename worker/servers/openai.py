@@ -6,21 +6,21 @@ Knows llama.cpp's server (tools/server/README.md) and vLLM apart from others, be
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 
-from contracts.call import CallResult, Outcome
+from contracts.call import CallResult
 from contracts.configuration import Parameters
 from contracts.outcome import ServerIdentity
+from contracts.slots import ModelLimits
 from contracts.sweep import ServerSpec
-from worker.measurement.clock import now_ns
-from worker.measurement.timing import CallClock
-from worker.servers.base import CallRequest, ServerUnreachable
+from worker.servers.base import CallRequest, Recording, ServerUnreachable
 from worker.servers.connection import Answer, Connection
 from worker.servers.openai_identity import Flavour, flavour_of, identity_of, model_names
 from worker.servers.openai_request import completion_request, takes_schema, unsupported
 from worker.servers.openai_stream import read_completion
-from worker.servers.stream import exchange
-from worker.servers.verdict import conclude, not_sent, refused
+from worker.servers.reading import Reading
+from worker.servers.send import Sending, reach, send
+from worker.servers.verdict import conclude, refused
 
 
 class OpenAIServer:
@@ -30,7 +30,7 @@ class OpenAIServer:
 
     def __init__(self, spec: ServerSpec, url: str) -> None:
         self._spec = spec
-        self._connection = Connection(url.rstrip("/").removesuffix("/v1"))
+        self._connection = Connection(url.rstrip("/").removesuffix("/v1"), spec.timeouts)
         self._flavour: Flavour | None = None
 
     @property
@@ -55,29 +55,34 @@ class OpenAIServer:
         version = await self._connection.ask("/version")
         return identity_of(self.kind, self.url, model, listed, props, version)
 
+    async def limits(self, model: str) -> ModelLimits:
+        return ModelLimits()  # what it can be run with was settled when it was started
+
+    async def unload(self, model: str) -> str | None:
+        return f"no request makes an OpenAI-compatible server unload {model}"
+
     def unsupported_parameters(self, parameters: Parameters) -> list[str]:
         return unsupported(self._spec, self._flavour, parameters)
 
     async def call(self, request: CallRequest, timeout_s: float) -> CallResult:
-        clock = CallClock()
+        return (await self.record(request, timeout_s))()
+
+    async def record(self, request: CallRequest, timeout_s: float) -> Recording:
+        sending = Sending(timeout_s, self._spec.retries)
         if self._flavour is None:
-            try:
-                async with asyncio.timeout(max(timeout_s, 0.0)):
-                    await self._look()
-            except ServerUnreachable as error:
-                return not_sent(Outcome.CONNECTION, str(error), clock)
-            except TimeoutError:
-                reason = f"no answer within {timeout_s:.4g} s: before the request was sent"
-                return not_sent(Outcome.TIMEOUT, reason, clock)
+            unreached = await reach(self._look, sending)
+            if unreached is not None:
+                return partial(conclude, unreached, Reading(), structured=False)
         unsupported_names = self.unsupported_parameters(request.parameters)
         if unsupported_names:
-            return refused(unsupported_names)
-        left_s = timeout_s - (now_ns() - clock.begun_ns) / 1e9
-        result = await exchange(
-            self._connection, completion_request(self._spec, self._flavour, request), left_s
+            return partial(refused, unsupported_names)
+        result = await send(self._connection, completion_request(self._spec, self._flavour, request), sending)
+        return lambda: conclude(
+            result,
+            read_completion(result.settled()),
+            structured=request.answer_schema is not None and self.supports_schema,
+            min_words=request.min_words,
         )
-        structured = request.answer_schema is not None and self.supports_schema
-        return conclude(result, read_completion(result.frames), structured)
 
     async def aclose(self) -> None:
         await self._connection.aclose()

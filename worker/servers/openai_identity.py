@@ -8,6 +8,7 @@ from typing import Any
 from contracts.outcome import ServerIdentity
 from worker.servers.connection import Answer
 from worker.servers.counters import CounterReader
+from worker.servers.text import string
 
 
 class Flavour(Enum):
@@ -37,7 +38,7 @@ def model_names(listed: Answer) -> list[str] | None:
 
 
 def identity_of(
-    kind: str, url: str, model: str, listed: Answer, props: Answer, version: Answer
+    kind: str, url: str, model: str, listed: Answer, props: Answer, version: Answer | None = None
 ) -> ServerIdentity:
     """Return what the server tells; what it does not tell is ``None``."""
     entry = next((e for e in _entries(listed) if model in _names(e)), {})
@@ -50,22 +51,25 @@ def identity_of(
     contexts = (settings.get("n_ctx"), meta.get("n_ctx"), entry.get("max_model_len"))
     flavour = flavour_of(listed, props)
     size = count("n_params", meta.get("n_params"))
+    told = (version.object if version else None) or {}
     return ServerIdentity(
         kind=kind,
         url=url,
         software=None if flavour is Flavour.OTHER else flavour.value,
-        version=_string(properties.get("build_info")) or _string((version.object or {}).get("version")),
-        model=_string(entry.get("id")),
-        quantisation=_string(running.get("model_ftype")) or _string(meta.get("ftype")),
+        version=string(properties.get("build_info")) or string(told.get("version")),
+        model=string(entry.get("id")),
+        quantisation=string(running.get("model_ftype")) or string(meta.get("ftype")),
         context=next((n for c in contexts if (n := count("context", c))), None),
+        context_max=count("n_ctx_train", meta.get("n_ctx_train")),
         parameter_size=None if size is None else _human(size),
+        size_bytes=CounterReader().size("size", meta.get("size")),
     )
 
 
 def _names(entry: dict[str, Any]) -> list[str]:
     aliases = entry.get("aliases")
     names = [entry.get("id"), *(aliases if isinstance(aliases, list) else [])]
-    return [name for name in names if isinstance(name, str) and name]
+    return [told for name in names if (told := string(name))]
 
 
 def _entries(listed: Answer) -> list[dict[str, Any]]:
@@ -75,10 +79,6 @@ def _entries(listed: Answer) -> list[dict[str, Any]]:
 
 def _dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _string(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _human(number: int) -> str:

@@ -9,6 +9,7 @@ from contracts.sweep import ServerSpec
 from worker.servers.base import CallRequest
 from worker.servers.framing import Frame, SseDecoder
 from worker.servers.openai_identity import Flavour
+from worker.servers.openai_stream import read_completion
 from worker.servers.stream import StreamRequest
 
 MEDIA_TYPES = frozenset({"text/event-stream"})
@@ -49,6 +50,8 @@ def completion_request(spec: ServerSpec, flavour: Flavour | None, request: CallR
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+    if flavour is Flavour.VLLM:  # tells how many tokens each chunk holds
+        payload["stream_options"]["continuous_usage_stats"] = True
     payload |= {names[name]: value for name, value in request.parameters.given().items() if name in names}
     if spec.prompt_cache is not None and flavour is Flavour.LLAMA_CPP:
         payload["cache_prompt"] = spec.prompt_cache
@@ -67,7 +70,16 @@ def completion_request(spec: ServerSpec, flavour: Flavour | None, request: CallR
         if schema is not None:
             payload["json_schema"] = schema
         path = "/v1/completions"
-    return StreamRequest(path, "/v1/models", payload, SseDecoder, _is_last, MEDIA_TYPES)
+    return StreamRequest(
+        path=path,
+        # The list of models can be long.
+        warm_path="/health" if flavour in _EXTENSIONS else "/v1/models",
+        payload=payload,
+        decoder=SseDecoder,
+        is_last=_is_last,
+        has_token=lambda frames: read_completion(frames).began,
+        media_types=MEDIA_TYPES,
+    )
 
 
 def _is_last(frame: Frame) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.call import ServerCounters
 from worker.servers.framing import Frame
-from worker.servers.text import decode_json, excerpt
+from worker.servers.text import decode_json, excerpt, shown
 
 
 class Malformed(Exception):
@@ -22,6 +22,10 @@ class Reading:
     pieces: list[str] = field(default_factory=list)
     """The text of each frame that carried some."""
     text_ns: list[int] = field(default_factory=list)
+    first_text: Frame | None = None
+    tokens: list[int | None] = field(default_factory=list)
+    """In each frame that carried text, where the server tells."""
+    reasoning_ns: list[int] = field(default_factory=list)
     reasoning_chars: int = 0
     """Length of the reasoning text, which is no part of the answer."""
     finished: bool = False
@@ -32,21 +36,45 @@ class Reading:
     malformed: str | None = None
     """Why a frame could not be read; later frames were not looked at."""
     counters: ServerCounters = field(default_factory=ServerCounters)
+    applied: dict[str, int | float] = field(default_factory=dict)
+    """Parameters that the server says it ran with."""
     notes: list[str] = field(default_factory=list)
+    _held_back: int = 0
+    """Tokens of frames without text: their characters come with the next one."""
 
-    def add_text(self, frame: Frame, text: object, what: str) -> None:
-        """Take a frame's piece of the answer; ``None`` and empty ones are no text."""
+    @property
+    def began(self) -> bool:
+        """Whether any token has come."""
+        return bool(self.text_ns or self.reasoning_ns)
+
+    @property
+    def text_tokens(self) -> tuple[int, ...] | None:
+        """Tokens of each frame with text; ``None`` unless all are known."""
+        known = tuple(count for count in self.tokens if count is not None)
+        return known if known and len(known) == len(self.text_ns) else None
+
+    def add_text(self, frame: Frame, text: object, what: str, tokens: int | None = None) -> None:
+        """Take a frame's piece of the answer; ``None`` and empty ones are no text.
+
+        ``tokens``: in this frame, as far as the server tells.
+        """
         if text is None or text == "":
+            self._held_back += tokens or 0
             return
         if not isinstance(text, str):
-            raise Malformed(f"{what} is not text: {excerpt(repr(text), 80)}")
+            raise Malformed(f"{what} is not text: {shown(text)}")
+        self.first_text = self.first_text or frame
         self.pieces.append(text)
         self.text_ns.append(frame.arrived_ns)
+        self.tokens.append(None if tokens is None else tokens + self._held_back)
+        self._held_back = 0
 
-    def add_reasoning(self, text: object) -> None:
-        """Take a frame's piece of reasoning text: counted, not kept."""
-        if isinstance(text, str):
+    def add_reasoning(self, frame: Frame, text: object) -> None:
+        """Take a frame's piece of reasoning text: counted and timed, not kept."""
+        if isinstance(text, str) and text:
             self.reasoning_chars += len(text)
+            self.reasoning_ns.append(frame.arrived_ns)
+            self._held_back = 0
 
     def add_finish_reason(self, reason: object) -> None:
         """Take the server's finish reason, if the frame has one."""

@@ -1,0 +1,119 @@
+"""Client of llama.cpp's own protocol: ``/completion`` as SSE (its tools/server/README.md).
+
+Unlike its OpenAI interface it tells how many tokens each frame holds and with which settings the call
+really ran.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from contracts.call import CallResult
+from contracts.configuration import Parameters
+from contracts.outcome import ServerIdentity
+from contracts.slots import ModelLimits
+from contracts.sweep import ServerSpec
+from worker.servers.base import CallRequest, Recording, ServerUnreachable
+from worker.servers.connection import Connection
+from worker.servers.framing import Frame, SseDecoder
+from worker.servers.llamacpp_stream import read_native
+from worker.servers.openai_identity import Flavour, flavour_of, identity_of, model_names
+from worker.servers.send import Sending, send
+from worker.servers.stream import StreamRequest
+from worker.servers.verdict import conclude, refused
+
+MEDIA_TYPES = frozenset({"text/event-stream"})
+
+_NAMES = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "repeat_penalty": "repeat_penalty",
+    "num_predict": "n_predict",
+    "seed": "seed",
+}
+
+
+class LlamaCppServer:
+    """One llama.cpp server. See :class:`worker.servers.base.ModelServer` for the methods."""
+
+    kind = "llama.cpp"
+    supports_schema = True
+
+    def __init__(self, spec: ServerSpec, url: str) -> None:
+        self._spec = spec
+        self._connection = Connection(url.rstrip("/").removesuffix("/v1"), spec.timeouts)
+
+    @property
+    def url(self) -> str:
+        return self._connection.url
+
+    async def models(self) -> list[str]:
+        listed = await self._connection.ask("/v1/models")
+        props = await self._connection.ask("/props")
+        names = model_names(listed)
+        if names is None or flavour_of(listed, props) is not Flavour.LLAMA_CPP:
+            raise ServerUnreachable(f"{self.url} does not answer as llama.cpp's server: {props.describe()}")
+        return names
+
+    async def identify(self, model: str) -> ServerIdentity:
+        listed = await self._connection.ask("/v1/models")
+        props = await self._connection.ask("/props")
+        return identity_of(self.kind, self.url, model, listed, props)
+
+    async def limits(self, model: str) -> ModelLimits:
+        return ModelLimits()  # what it can be run with was settled when it was started
+
+    async def unload(self, model: str) -> str | None:
+        return f"llama.cpp keeps {model} for as long as it runs"
+
+    def unsupported_parameters(self, parameters: Parameters) -> list[str]:
+        return [name for name in parameters.given() if name not in _NAMES]
+
+    async def call(self, request: CallRequest, timeout_s: float) -> CallResult:
+        return (await self.record(request, timeout_s))()
+
+    async def record(self, request: CallRequest, timeout_s: float) -> Recording:
+        unsupported = self.unsupported_parameters(request.parameters)
+        if unsupported:
+            return partial(refused, unsupported)
+        sending = Sending(timeout_s, self._spec.retries)
+        result = await send(self._connection, native_request(self._spec, request), sending)
+        return lambda: conclude(
+            result,
+            read_native(result.settled()),
+            structured=request.answer_schema is not None,
+            min_words=request.min_words,
+        )
+
+    async def aclose(self) -> None:
+        await self._connection.aclose()
+
+
+def native_request(spec: ServerSpec, request: CallRequest) -> StreamRequest:
+    """Return the request to ``/completion``: the prompt as it is, without a chat template."""
+    payload: dict[str, Any] = {
+        "model": request.model,  # a server of one model passes over it
+        "prompt": f"{request.system}\n\n{request.prompt}" if request.system else request.prompt,
+        "stream": True,
+    }
+    payload |= {_NAMES[name]: value for name, value in request.parameters.given().items()}
+    if spec.prompt_cache is not None:
+        payload["cache_prompt"] = spec.prompt_cache
+    if request.answer_schema is not None:
+        payload["json_schema"] = request.answer_schema
+    return StreamRequest(
+        path="/completion",
+        warm_path="/health",
+        payload=payload,
+        decoder=SseDecoder,
+        is_last=_is_last,
+        has_token=lambda frames: read_native(frames).began,
+        media_types=MEDIA_TYPES,
+    )
+
+
+def _is_last(frame: Frame) -> bool:
+    # Inside a JSON string the quotes would be escaped, so this can't be met in a text.
+    return b'"stop":true' in frame.data or b'"stop": true' in frame.data

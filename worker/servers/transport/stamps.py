@@ -1,0 +1,94 @@
+"""When bytes left and reached the socket, by the kernel's own stamps where the system gives them.
+
+Linux stamps what is sent and received by its real-time clock (``SO_TIMESTAMPING``: Linux,
+Documentation/networking/timestamping.rst; for TCP since 4.14). So the times are exact however late
+this process was scheduled. A reading that takes several segments has the stamp of the last one; so has
+a request that left in several.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+import time
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from worker.measurement.clock import now_ns
+
+SO_TIMESTAMPING = 37
+"""Of Linux' asm-generic/socket.h; Python's ``socket`` has no name for it, nor for the flags (net_tstamp.h)."""
+TX_SOFTWARE, RX_SOFTWARE, SOFTWARE, OPT_TSONLY = 1 << 1, 1 << 3, 1 << 4, 1 << 11
+ANCILLARY_BYTES = 256
+MAX_AGE_NS = 60 * 10**9
+"""An older stamp tells that the wall clock was set, not that the bytes waited for so long."""
+UNDISTURBED_NS = 10_000
+"""Three clock readings in a row take less, unless another process came between."""
+MAX_DISTURBED_NS = 200_000
+CLOCK_TRIES = 5
+
+_TIMESPEC = struct.Struct("@ll")
+_NS_PER_S = 10**9
+
+
+def switch_on(sock: socket.socket, sent: bool = True) -> bool:
+    """Ask the kernel to stamp what ``sock`` receives, and what it sends; return whether it will."""
+    if sys.platform != "linux":
+        return False
+    flags = RX_SOFTWARE | SOFTWARE | (TX_SOFTWARE | OPT_TSONLY if sent else 0)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, flags)
+    except OSError:
+        return False
+    return True
+
+
+def stamp_ns(ancillary: Iterable[tuple[int, int, bytes]]) -> int | None:
+    """Return the kernel's stamp as a reading of the monotonic clock; ``None`` if there is no sane one.
+
+    The two clocks are read together here, so a step of the wall clock spoils only the stamps that it
+    comes after: who knows more than the age should check that the time is possible.
+    """
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPING and len(data) >= _TIMESPEC.size:
+            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+            moment = both_clocks()
+            if moment is None:
+                return None
+            age_ns = moment.wall_ns - (seconds * _NS_PER_S + nanoseconds)
+            return moment.mono_ns - age_ns if 0 <= age_ns <= MAX_AGE_NS else None
+    return None
+
+
+class Moment(NamedTuple):
+    """One moment by the monotonic and by the real-time clock."""
+
+    mono_ns: int
+    wall_ns: int
+    unsure_ns: int
+    """How far apart the two readings can lie, either way."""
+
+
+def both_clocks() -> Moment | None:
+    """Read both clocks together; ``None``: other processes came between, each time."""
+    best: Moment | None = None
+    for _ in range(CLOCK_TRIES):
+        before_ns, wall_ns, after_ns = now_ns(), time.time_ns(), now_ns()
+        unsure_ns = (after_ns - before_ns) // 2
+        if best is None or unsure_ns < best.unsure_ns:
+            best = Moment(before_ns + unsure_ns, wall_ns, unsure_ns)
+            if after_ns - before_ns < UNDISTURBED_NS:
+                break
+    return best if best is not None and 2 * best.unsure_ns <= MAX_DISTURBED_NS else None
+
+
+def take_sent_ns(sock: socket.socket) -> int | None:
+    """Return when the last request left; ``None`` if the kernel has not told (yet). Empties its queue."""
+    sent: int | None = None
+    while True:
+        try:
+            _, ancillary, _, _ = sock.recvmsg(1, ANCILLARY_BYTES, socket.MSG_ERRQUEUE)
+        except OSError:
+            return sent
+        sent = stamp_ns(ancillary) or sent
