@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from contracts.call import CallResult, Outcome
 from contracts.configuration import Parameters
@@ -12,12 +13,13 @@ from contracts.outcome import StageResult
 from worker.measurement.clock import now_ns
 from worker.servers import ModelServer
 from worker.workloads.agent import WARMUP_PROMPT
+from worker.workloads.agent.prompts import load_prompts
 
 WARMUP_TOKENS = 8
 """Length limit of a warm-up answer: enough to load the model and its first kernels."""
 
-Call = Callable[[str, Parameters], Awaitable[CallResult]]
-"""``(prompt, parameters)`` → the call."""
+Call = Callable[[str, Parameters, dict[str, Any] | None], Awaitable[CallResult]]
+"""``(prompt, parameters, schema)`` → the call."""
 
 
 class NotPrepared(Exception):
@@ -39,8 +41,11 @@ async def prepare(spec: JobSpec, server: ModelServer, call: Call) -> tuple[Stage
         stages.append(await _unload(spec.configuration.model, server))
     warmups = 0 if spec.warmup == "unload" else spec.warmup
     short = spec.configuration.parameters.model_copy(update={"num_predict": WARMUP_TOKENS})
+    # llama.cpp takes seconds for the first schema of its life, which no counter shows.
+    structured = spec.workload.structured == "auto" and server.supports_schema
+    schema = load_prompts().answer_schema if structured else None
     for _ in range(warmups):
-        stages.append(await _warmup(call, short))
+        stages.append(await _warmup(call, short, schema))
     return tuple(stages)
 
 
@@ -61,9 +66,9 @@ async def _unload(model: str, server: ModelServer) -> StageResult:
     return stage
 
 
-async def _warmup(call: Call, parameters: Parameters) -> StageResult:
+async def _warmup(call: Call, parameters: Parameters, schema: dict[str, Any] | None) -> StageResult:
     at, begin_ns = datetime.now(UTC), now_ns()
-    result = await call(WARMUP_PROMPT, parameters)
+    result = await call(WARMUP_PROMPT, parameters, schema)
     return StageResult(
         stage="warmup",
         phase="warmup",

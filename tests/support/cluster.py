@@ -67,7 +67,10 @@ class Cluster:
         return url
 
     def aggregator(self) -> Child:
-        return self.python("aggregator", "-m", "worker", "--aggregator")
+        """Start the aggregator and wait until it is live."""
+        aggregator = self.python("aggregator", "-m", "worker", "--aggregator")
+        aggregator.wait_until(self.store.has_aggregator, seconds=READY_S)
+        return aggregator
 
     def slot(self, name: str, server: str, *, pool: str = POOL, max_deadline: float = 60) -> Child:
         """Start a slot's worker and wait until it is live."""

@@ -16,8 +16,8 @@ from worker.measurement.clock import now_ns
 LATE_NS = 200_000
 """Shorter busy times are not remembered."""
 KEPT = 20_000
-BLOCKED_NS = 20_000
-"""A poll that took longer had nothing ready when it began: it returned on an arrival."""
+UNSEEN_NS = 50_000
+"""After a longer busy time it is asked what became ready in it, before the poll that may wait."""
 
 
 class WatchedSelector(selectors.DefaultSelector):
@@ -36,10 +36,14 @@ class WatchedSelector(selectors.DefaultSelector):
             self._busy.append((before_ns, entered_ns))
             if len(self._busy) > 2 * KEPT:
                 del self._busy[:KEPT]
-        ready = super().select(timeout)
+        may_wait = timeout is None or timeout > 0
+        if may_wait and entered_ns - before_ns > UNSEEN_NS:
+            ready = super().select(0)
+            may_wait = not ready
+        if may_wait or timeout == 0:
+            ready = super().select(timeout)
         self._returned_ns = now_ns()
-        waited = (timeout is None or timeout > 0) and self._returned_ns - entered_ns > BLOCKED_NS
-        self._earliest_ns = self._returned_ns if waited else before_ns
+        self._earliest_ns = self._returned_ns if may_wait else before_ns
         return ready
 
     @property

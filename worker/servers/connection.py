@@ -71,6 +71,7 @@ class Connection:
             headers["authorization"] = authorization
         self._headers = headers
         self._base = httpx.URL(self.url)
+        self._urls: dict[str, httpx.URL] = {}
         self._transport = _transport(self.url, plain)
         self._warming: dict[str, httpx.Request] = {}
         self.client = httpx.AsyncClient(
@@ -132,7 +133,10 @@ class Connection:
     def _request(self, method: str, path: str, body: bytes | None, connect_s: float | None) -> httpx.Request:
         headers = self._headers if body is None else {**self._headers, "content-type": "application/json"}
         limit_s = self.timeouts.connect if connect_s is None else connect_s
-        url = self._base.copy_with(raw_path=(self._base.path.rstrip("/") + path).encode("ascii"))
+        url = self._urls.get(path)
+        if url is None:
+            raw_path = self._base.path.rstrip("/") + path
+            url = self._urls[path] = self._base.copy_with(raw_path=raw_path.encode("ascii"))
         timeout = {"connect": limit_s, "read": None, "write": None, "pool": None}
         return httpx.Request(method, url, headers=headers, content=body, extensions={"timeout": timeout})
 

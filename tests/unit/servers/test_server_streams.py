@@ -29,7 +29,7 @@ def frames(*values: Any) -> list[Frame]:
 
 def judged(reading: Reading, **fields: Any) -> CallResult:
     exchange = Exchange(http_status=200, **fields)
-    exchange.clock.sent_ns = 0
+    exchange.clock.marked_ns = 0
     return conclude(exchange, reading, structured=False)
 
 

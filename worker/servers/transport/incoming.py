@@ -77,7 +77,9 @@ class Incoming:
             return
         self._reading = reading
         self.by_kernel = self.by_kernel and reading.by_kernel
-        self.lag_max_ns = max(self.lag_max_ns, reading.read_ns - reading.arrived_ns)
+        lag_ns = reading.read_ns - reading.arrived_ns
+        if lag_ns > self.lag_max_ns:
+            self.lag_max_ns = lag_ns
         self._no_body_bytes += len(data)
         try:
             self._parser.feed_data(data)

@@ -58,7 +58,7 @@ class StampedTransport(httpx.AsyncBaseTransport):
         wires = self._idle.get(origin, [])
         while wires:
             wire = wires.pop()
-            if now_ns() - wire.idle_since_ns < self._keepalive_ns and not wire.closed:
+            if now_ns() - wire.idle_since_ns < self._keepalive_ns and wire.is_quiet():
                 return wire
             wire.close()
         return None

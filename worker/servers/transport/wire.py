@@ -60,6 +60,7 @@ class Wire:
         self._kernel = stamps.switch_on(sock, sent=may_send)
         self._stamps_sent = self._kernel and may_send
         self._buffer = bytearray(READ_BYTES)
+        self._buffers = [self._buffer]
         self._view = memoryview(self._buffer)
         self._receiver: Receiver | None = None
         self._unsent: asyncio.Future[None] | None = None
@@ -136,7 +137,7 @@ class Wire:
         before_ns = now_ns()
         try:
             if self._kernel:
-                size, ancillary, _, _ = self._sock.recvmsg_into([self._buffer], stamps.ANCILLARY_BYTES)
+                size, ancillary, _, _ = self._sock.recvmsg_into(self._buffers, stamps.ANCILLARY_BYTES)
                 read_ns = now_ns()
                 stamp_ns = stamps.stamp_ns(ancillary) if size else None
             else:
@@ -155,7 +156,8 @@ class Wire:
         receiver.feed(bytes(self._view[:size]), self._reading(stamp_ns, read_ns))
         if size < READ_BYTES:
             self._drained_ns = before_ns  # what came between the two clock readings may not be read
-        self._go_on()
+        if self._unsent is not None:
+            self._go_on()
 
     def _lost(self, receiver: Receiver | None, error: OSError | None) -> None:
         # The receiver first: who still writes the request is woken by the close, and asks it.
