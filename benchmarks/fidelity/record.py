@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Marks:
 
 def write_marks(path: Path, marks: Iterable[Marks], notes: Iterable[str] = ()) -> None:
     """Write what a client measured; ``notes`` say what went wrong."""
-    path.write_text(json.dumps({"marks": [asdict(m) for m in marks], "notes": list(notes)}))
+    path.write_text(json.dumps({"marks": [vars(m) for m in marks], "notes": list(notes)}))
 
 
 def read_marks(path: Path) -> tuple[list[Marks], list[str]]:

@@ -16,7 +16,7 @@ from worker.measurement.clock import now_ns
 LATE_NS = 200_000
 """Shorter busy times are not remembered."""
 KEPT = 20_000
-UNSEEN_NS = 50_000
+UNSEEN_NS = 200_000
 """After a longer busy time it is asked what became ready in it, before the poll that may wait."""
 
 
@@ -37,10 +37,10 @@ class WatchedSelector(selectors.DefaultSelector):
             if len(self._busy) > 2 * KEPT:
                 del self._busy[:KEPT]
         may_wait = timeout is None or timeout > 0
-        if may_wait and entered_ns - before_ns > UNSEEN_NS:
-            ready = super().select(0)
-            may_wait = not ready
-        if may_wait or timeout == 0:
+        ready = super().select(0) if may_wait and entered_ns - before_ns > UNSEEN_NS else []
+        if ready:
+            may_wait = False
+        else:
             ready = super().select(timeout)
         self._returned_ns = now_ns()
         self._earliest_ns = self._returned_ns if may_wait else before_ns

@@ -59,7 +59,10 @@ class _RunningCount:
         self._before = 0
 
     def tokens_of(self, chunk: dict[str, Any]) -> int | None:
-        total = CounterReader().count("completion_tokens", _dict(chunk.get("usage")).get("completion_tokens"))
+        usage = chunk.get("usage")
+        if not isinstance(usage, dict):
+            return None
+        total = CounterReader().count("completion_tokens", usage.get("completion_tokens"))
         if total is None or total < self._before:
             return None
         tokens, self._before = total - self._before, total

@@ -94,7 +94,7 @@ def _timed(summary: SweepSummary) -> Iterator[Block]:
 
 _TIMED = (
     "Clock: the kernel stamps an arrival when the bytes reach the socket, the process (user) when it has read them. "
-    "Loop lag: by how much the latest callback of the worker's event loop ran late; arrival lag: the longest time from "
+    "Loop lag: the longest time for which the worker did not look for arrivals; arrival lag: the longest time from "
     "the kernel's stamp to the reading. Connecting is part of no other time: connections stand before a call is sent."
 )
 

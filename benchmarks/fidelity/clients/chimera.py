@@ -13,7 +13,6 @@ from contracts.configuration import Parameters
 from contracts.sweep import ServerSpec
 from worker.measurement.loop import WatchedLoop
 from worker.servers import CallRequest, Recording, open_server
-from worker.telemetry.sampler import TelemetrySampler
 
 # The reference server's words repeat, which is no fault of the measurement.
 _MEASURED = (Outcome.OK, Outcome.TRUNCATED, Outcome.DEGENERATE)
@@ -34,7 +33,7 @@ async def _main() -> None:
         # Read when all are over, as a workload with several calls at once does.
         recordings.append((number, await server.record(request, CALL_TIMEOUT_S)))
 
-    with TelemetrySampler() if options.telemetry else contextlib.nullcontext():
+    with _telemetry() if options.telemetry else contextlib.nullcontext():
         problems = await closed_loop(call, options.concurrency, options.requests)
     await server.aclose()
     marks: list[Marks] = []
@@ -46,6 +45,12 @@ async def _main() -> None:
         else:
             problems.append(f"{result.outcome}: {result.reason}")
     write_marks(options.out, marks, problems)
+
+
+def _telemetry() -> contextlib.AbstractContextManager[object]:
+    from worker.telemetry.sampler import TelemetrySampler  # in the CPU time only where it is used
+
+    return TelemetrySampler()
 
 
 if __name__ == "__main__":

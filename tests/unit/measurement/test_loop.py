@@ -23,9 +23,10 @@ class Clock:
         self.poll_ns = 0
         self.is_ready = False
         """Something became ready before the poll."""
-        monkeypatch.setattr(loop_module.selectors.DefaultSelector, "select", self._select)
+        selector = loop_module.selectors.DefaultSelector
+        monkeypatch.setattr(selector, "select", lambda _, timeout=None: self._select(timeout))
 
-    def _select(self, selector: object, timeout: float | None = None) -> list[object]:
+    def _select(self, timeout: float | None) -> list[object]:
         if timeout == 0 or self.is_ready:
             return [object()] if self.is_ready else []
         self.now += self.poll_ns

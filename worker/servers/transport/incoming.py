@@ -72,11 +72,12 @@ class Incoming:
     # The wire's side.
 
     def feed(self, data: bytes, reading: Reading) -> None:
-        if self.over:
+        if self.ended_ns is not None or self.failure is not None:
             self.reusable = False  # more than the response that was asked for
             return
         self._reading = reading
-        self.by_kernel = self.by_kernel and reading.by_kernel
+        if not reading.by_kernel:
+            self.by_kernel = False
         lag_ns = reading.read_ns - reading.arrived_ns
         if lag_ns > self.lag_max_ns:
             self.lag_max_ns = lag_ns
@@ -131,8 +132,13 @@ class Incoming:
             self._wake()
 
     def on_body(self, data: bytes) -> None:
-        if self._reading is not None and not self._complete:
-            self.add(Chunk(self._reading, data))
+        if self._reading is None or self._complete:
+            return
+        self.chunks.append(Chunk(self._reading, data))
+        self._no_body_bytes = 0
+        self._piled += len(data) + CHUNK_BYTES
+        if self._piled > WAKE_BYTES:
+            self._wake()
 
     def on_message_complete(self) -> None:
         if self._complete:

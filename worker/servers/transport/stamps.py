@@ -21,6 +21,7 @@ SO_TIMESTAMPING = 37
 """Of Linux' asm-generic/socket.h; Python's ``socket`` has no name for it, nor for the flags (net_tstamp.h)."""
 TX_SOFTWARE, RX_SOFTWARE, SOFTWARE, OPT_TSONLY = 1 << 1, 1 << 3, 1 << 4, 1 << 11
 ANCILLARY_BYTES = 256
+FRESH_NS = 5 * 10**6
 MAX_AGE_NS = 60 * 10**9
 """An older stamp tells that the wall clock was set, not that the bytes waited for so long."""
 UNDISTURBED_NS = 10_000
@@ -50,15 +51,41 @@ def stamp_ns(ancillary: Iterable[tuple[int, int, bytes]]) -> int | None:
     The two clocks are read together here, so a step of the wall clock spoils only the stamps that it
     comes after: who knows more than the age should check that the time is possible.
     """
+    stamped_ns = wall_ns(ancillary)
+    moment = both_clocks() if stamped_ns is not None else None
+    if stamped_ns is None or moment is None:
+        return None
+    age_ns = moment.wall_ns - stamped_ns
+    return moment.mono_ns - age_ns if 0 <= age_ns <= MAX_AGE_NS else None
+
+
+def wall_ns(ancillary: Iterable[tuple[int, int, bytes]]) -> int | None:
+    """Return the kernel's stamp by its own real-time clock."""
     for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPING and len(data) >= _TIMESPEC.size:
+        if kind == SO_TIMESTAMPING and level == socket.SOL_SOCKET and len(data) >= _TIMESPEC.size:
             seconds, nanoseconds = _TIMESPEC.unpack_from(data)
-            moment = both_clocks()
-            if moment is None:
-                return None
-            age_ns = moment.wall_ns - (seconds * _NS_PER_S + nanoseconds)
-            return moment.mono_ns - age_ns if 0 <= age_ns <= MAX_AGE_NS else None
+            return int(seconds * _NS_PER_S + nanoseconds)
     return None
+
+
+class Offset:
+    """How far the monotonic clock is from the real-time one, read together every few milliseconds.
+
+    In that time the two drift by less than 3 ns (NTP slews by at most 500 ppm). What a step of the wall
+    clock spoils, the reader must find out by what else it knows.
+    """
+
+    def __init__(self) -> None:
+        self._read_ns = -FRESH_NS
+        self._offset_ns: int | None = None
+
+    def at(self, read_ns: int) -> int | None:
+        """Return what to add to a stamp read at ``read_ns``; ``None``: the clocks could not be read together."""
+        if read_ns - self._read_ns >= FRESH_NS or self._offset_ns is None:
+            moment = both_clocks()
+            self._offset_ns = None if moment is None else moment.mono_ns - moment.wall_ns
+            self._read_ns = read_ns
+        return self._offset_ns
 
 
 class Moment(NamedTuple):

@@ -16,6 +16,9 @@ EARLY_NS = 200_000
 """So much the clocks may disagree: reading a socket and reading the clock are two steps."""
 
 
+_offset = stamps.Offset()
+
+
 class Reading(NamedTuple):
     """One reading of the socket. Nanoseconds of the monotonic clock."""
 
@@ -135,14 +138,13 @@ class Wire:
     def _readable(self) -> None:
         receiver = self._receiver
         before_ns = now_ns()
+        ancillary: list[tuple[int, int, bytes]] = []
         try:
             if self._kernel:
                 size, ancillary, _, _ = self._sock.recvmsg_into(self._buffers, stamps.ANCILLARY_BYTES)
-                read_ns = now_ns()
-                stamp_ns = stamps.stamp_ns(ancillary) if size else None
             else:
                 size = self._sock.recv_into(self._buffer)
-                read_ns, stamp_ns = now_ns(), None
+            read_ns = now_ns()
         except (BlockingIOError, InterruptedError):
             if self._stamps_sent:
                 stamps.take_sent_ns(self._sock)  # one that came late wakes the loop until it is taken
@@ -153,6 +155,9 @@ class Wire:
         if size == 0 or receiver is None:  # the end, or a word without a question
             self._lost(receiver, None)
             return
+        stamped_ns = stamps.wall_ns(ancillary)
+        offset_ns = None if stamped_ns is None else _offset.at(read_ns)
+        stamp_ns = None if stamped_ns is None or offset_ns is None else stamped_ns + offset_ns
         receiver.feed(bytes(self._view[:size]), self._reading(stamp_ns, read_ns))
         if size < READ_BYTES:
             self._drained_ns = before_ns  # what came between the two clock readings may not be read
@@ -170,14 +175,21 @@ class Wire:
 
     def _reading(self, stamp_ns: int | None, read_ns: int) -> Reading:
         earliest_ns = self._drained_ns
-        if self._watch is not None:
-            earliest_ns = max(earliest_ns, self._watch.earliest_ns)
+        if self._watch is not None and self._watch.earliest_ns > earliest_ns:
+            earliest_ns = self._watch.earliest_ns
         # The wall clock was set between stamp and reading, if the stamp is from before the last reading.
         if stamp_ns is None or not self._drained_ns - EARLY_NS <= stamp_ns <= read_ns + EARLY_NS:
-            return Reading(read_ns, read_ns, earliest_ns, by_kernel=False)
-        # Each stamp is converted by clock readings of its own, which differ by some microseconds.
-        arrived_ns = self._arrived_ns = min(max(stamp_ns, self._drained_ns, self._arrived_ns), read_ns)
-        return Reading(arrived_ns, read_ns, min(earliest_ns, arrived_ns), by_kernel=True)
+            return Reading(read_ns, read_ns, earliest_ns, False)
+        # Stamps are converted by several clock readings, which differ by some microseconds.
+        arrived_ns = stamp_ns  # no max and min of many: this runs for each frame
+        if arrived_ns < self._arrived_ns:
+            arrived_ns = self._arrived_ns
+        if arrived_ns < self._drained_ns:
+            arrived_ns = self._drained_ns
+        if arrived_ns > read_ns:
+            arrived_ns = read_ns
+        self._arrived_ns = arrived_ns
+        return Reading(arrived_ns, read_ns, earliest_ns if earliest_ns < arrived_ns else arrived_ns, True)
 
 
 async def connect(host: str, port: int) -> Wire:
