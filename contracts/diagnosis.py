@@ -21,6 +21,8 @@ class Diagnosis(Strict):
     """Longest time for which the event loop could not look for arrivals, or run what was due."""
     arrival_lag_max_ns: NonNegative | None = None
     """Longest time from the kernel's stamp of a frame to its reading; only with the kernel's clock."""
+    send_delay_ns: NonNegative | None = None
+    """From when the call was due to when it was sent: warming the connection, pauses, earlier sendings."""
     write_ns: NonNegative | None = None
     """How long writing the request took."""
     ttft_uncertainty_ns: NonNegative | None = None

@@ -54,6 +54,15 @@ KEYS = [
     "stop_type", "generation_settings", "truncated", "completion_tokens", "predicted_n", "predicted_ms",
     "predicted_per_second",
 ]  # fmt: skip
+RECORDS = [
+    b'{"error":DEEP}',
+    b'{"response":DEEP,"content":DEEP,"choices":[{"text":DEEP}]}',
+    b'{"response":"a","done":true,"eval_count":DEEP,"eval_duration":%s}' % (b"7" * 4_000),
+    b'{"content":"a","stop":true,"timings":{"predicted_n":DEEP},"generation_settings":{"seed":DEEP}}',
+    b'{"choices":[{"text":"a","finish_reason":"stop"}],"usage":{"completion_tokens":DEEP}}',
+]
+"""``DEEP`` is nested almost too deeply to be read; to write it again takes a little more."""
+DEPTHS = (900, 1_000)
 _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _RECORD = re.compile(rb"\{.*\}")
 
@@ -134,6 +143,16 @@ def _lines(chance: random.Random, data: bytes, other: bytes) -> bytes:
     return b"\n".join(lines)
 
 
+def _frame(chance: random.Random, data: bytes, other: bytes) -> bytes:
+    """Add a frame that is hard to read."""
+    prefix = b"data: " if data.startswith((b"data", b":", b"event")) else b""
+    lines = data.split(b"\n")
+    depth = chance.randrange(*DEPTHS)
+    record = chance.choice(RECORDS).replace(b"DEEP", b"[" * depth + b"]" * depth)
+    lines.insert(chance.randrange(len(lines)), prefix + record + b"\n" * bool(prefix))
+    return b"\n".join(lines)
+
+
 def _record(chance: random.Random, data: bytes, other: bytes) -> bytes:
     """Change one JSON record at one place."""
     found = list(_RECORD.finditer(data))
@@ -166,5 +185,5 @@ def _changed(chance: random.Random, value: Any) -> Any:
 
 
 MUTATIONS: list[Mutation] = [
-    _flip, _cut, _remove, _repeat, _insert, _splice, _number, _number, _lines, _record, _record, _record
+    _flip, _cut, _remove, _repeat, _insert, _splice, _number, _number, _lines, _frame, _record, _record, _record
 ]  # fmt: skip

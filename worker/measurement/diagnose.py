@@ -80,6 +80,7 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     return Diagnosis(
         loop_lag_max_ns=evidence.loop_lag_ns,
         arrival_lag_max_ns=evidence.lag_max_ns if timing.clock == "kernel" else None,
+        send_delay_ns=None if timing.due_ns is None else max(0, timing.sent_ns - timing.due_ns),
         write_ns=evidence.write_ns,
         ttft_uncertainty_ns=ttft,
         duration_uncertainty_ns=duration,
