@@ -77,11 +77,12 @@ async def fails(player: Player, case: Case, outcomes: Counter[str]) -> str | Non
 
 def run(seconds: float, seed: int, folder: Path) -> Report:
     """Fuzz for so long, or until a case fails."""
-    report, begin_s = Report(), time.monotonic()
+    report, seeds = Report(), corpus()
+    begin_s = time.monotonic()
 
     async def all_cases() -> None:
         player = Player()
-        for case in cases(seed):
+        for case in cases(seed, seeds):
             report.seconds = time.monotonic() - begin_s
             if report.seconds >= seconds:
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -26,7 +27,7 @@ from contracts.sweep import ServerSpec, Timeouts
 from tests.conformance.server_clients import SETTINGS, TEXT, ask, open_client
 from worker.measurement.loop import WatchedLoop
 from worker.measurement.timing import CallClock
-from worker.servers import connection, open_server
+from worker.servers import ServerUnreachable, connection, open_server
 from worker.servers.transport import CLOCK, INCOMING, Incoming, StampedTransport
 
 BODY = b'{"response":"hi","done":false}\n{"response":"","done":true,"done_reason":"stop"}\n'
@@ -320,6 +321,30 @@ async def test_a_host_that_nobody_knows() -> None:
     result = await one_call("http://nobody.invalid:1", retries=0)
     assert result.outcome is Outcome.CONNECTION
     assert "(before the request was sent)" in (result.reason or "")
+
+
+@pytest.mark.parametrize("path", ["stamped", "plain"])
+async def test_a_path_in_the_address_goes_before_every_other(path: str) -> None:
+    asked: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                asked.append((await reader.readuntil(b"\r\n\r\n")).decode().split()[1])
+                writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+                if asked[-1].endswith("/generate"):
+                    await body_of(reader)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listener:
+        port = listener.sockets[0].getsockname()[1]
+        client = open_client(f"ollama-{path}", f"http://127.0.0.1:{port}/a%20b/ä%2Fc/")
+        await client.call(ask(), PATIENCE_S)
+        with pytest.raises(ServerUnreachable):
+            await client.models()
+        await client.aclose()
+    base = "/a%20b/%C3%A4%2Fc"
+    assert asked == [f"{base}/api/version", f"{base}/api/generate", f"{base}/api/tags"]
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts open files by /proc")

@@ -135,8 +135,8 @@ class Connection:
         limit_s = self.timeouts.connect if connect_s is None else connect_s
         url = self._urls.get(path)
         if url is None:
-            raw_path = self._base.path.rstrip("/") + path
-            url = self._urls[path] = self._base.copy_with(raw_path=raw_path.encode("ascii"))
+            raw_path = self._base.raw_path.rstrip(b"/") + path.encode("ascii")
+            url = self._urls[path] = self._base.copy_with(raw_path=raw_path)
         timeout = {"connect": limit_s, "read": None, "write": None, "pool": None}
         return httpx.Request(method, url, headers=headers, content=body, extensions={"timeout": timeout})
 

@@ -95,6 +95,16 @@ def test_the_closest_of_disturbed_readings_counts(monkeypatch: pytest.MonkeyPatc
     assert (both_clocks() or Moment(0, 0, 0)).mono_ns == 2 * 10**6 + 25_000
 
 
+def test_the_offset_of_the_clocks_is_read_again_when_it_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = [Moment(10, 1_000, 0), None, Moment(30, 2_000, 0)]
+    monkeypatch.setattr(stamps, "both_clocks", lambda: moments.pop(0))
+    offset = stamps.Offset()
+    fresh = stamps.FRESH_NS
+    assert [offset.at(0), offset.at(fresh - 1)] == [-990, -990]
+    assert offset.at(fresh) is None, "other processes came between"
+    assert [offset.at(fresh + 1), offset.at(fresh + 2)] == [-1_970, -1_970]
+
+
 @pytest.fixture
 async def wire() -> AsyncIterator[Wire]:
     here, there = socket.socketpair()

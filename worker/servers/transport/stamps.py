@@ -71,7 +71,7 @@ def wall_ns(ancillary: Iterable[tuple[int, int, bytes]]) -> int | None:
 class Offset:
     """How far the monotonic clock is from the real-time one, read together every few milliseconds.
 
-    In that time the two drift by less than 3 ns (NTP slews by at most 500 ppm). What a step of the wall
+    In that time the two drift by less than 3 µs (NTP slews by at most 500 ppm). What a step of the wall
     clock spoils, the reader must find out by what else it knows.
     """
 
