@@ -162,5 +162,5 @@ async def test_every_loop_keeps_the_schedule(loop: str) -> None:
     for entry in log["requests"]:
         assert len(entry["frames"]) == 65
         assert all(due <= sent <= done for due, sent, done, *_ in entry["frames"])
-    assert {model["context_length"] for model in running} == {2048}
+    assert {model["context_length"] for model in running} == {9999}  # as Ollama shows it
     assert {round(model["size_vram"] / model["size"], 3) for model in running} == {0.5}
