@@ -86,8 +86,8 @@ class ServerCounters(Strict):
     prompt_eval_ns: Nanoseconds | None = None
     eval_ns: Nanoseconds | None = None
     eval_tokens: Count | None = None
-    """How many of ``tokens`` the time ``eval_ns`` covers: all (Ollama), or all but the first (llama.cpp,
-    whose clock starts at the first token)."""
+    """How many of ``tokens`` the time ``eval_ns`` covers: all (Ollama, by its own rate; see docs/servers.md),
+    or all but the first (llama.cpp, whose clock starts at the first token)."""
     load_ns: Nanoseconds | None = None
     total_ns: Nanoseconds | None = None
 

@@ -215,27 +215,14 @@ def _read_counters(record: dict[str, Any], reading: Reading) -> None:
     reading.counters = ServerCounters(
         prompt_tokens=counter.count("prompt_eval_count", record.get("prompt_eval_count")),
         tokens=tokens,
-        eval_tokens=_covered(tokens, reading) if eval_ns is not None else None,
+        # Its own rate divides them; by how much that is too high, and why: docs/servers.md.
+        eval_tokens=tokens if eval_ns is not None else None,
         prompt_eval_ns=counter.nanoseconds("prompt_eval_duration", record.get("prompt_eval_duration")),
         eval_ns=eval_ns,
         load_ns=counter.nanoseconds("load_duration", record.get("load_duration")),
         total_ns=counter.nanoseconds("total_duration", record.get("total_duration")),
     )
     reading.notes += counter.notes
-
-
-def _covered(tokens: int | None, reading: Reading) -> int | None:
-    """Return how many of the counted tokens ``eval_duration`` covers.
-
-    Its clock starts at the first token. Of an answer that the length limit cut, Ollama 0.12's new engine
-    counts one token that it did not generate: then there is a frame less than tokens (docs/servers.md).
-    """
-    if tokens is None:
-        return None
-    frames = len(reading.text_ns) + len(reading.reasoning_ns)
-    not_generated = reading.finish_reason == "length" and frames < tokens
-    covered = tokens - 2 if not_generated else tokens - 1
-    return covered if covered > 0 else None
 
 
 def _is_last(frame: Frame) -> bool:

@@ -99,23 +99,16 @@ def test_the_pause_after_an_answer(stream: list[Frame], pause_s: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stream", "covered"),
+    ("stream", "divided"),
     [
-        pytest.param(answer(19, "stop", eval_count=20, eval_duration=MS), 19, id="its end is a token, too"),
-        pytest.param(answer(12, "stop", eval_count=12, eval_duration=MS), 11, id="all but the first"),
-        pytest.param(answer(8, "length", eval_count=8, eval_duration=MS), 7, id="cut at the limit"),
-        pytest.param(
-            answer(7, "length", eval_count=8, eval_duration=MS), 6, id="one not generated (0.12.11)"
-        ),
-        pytest.param(answer(2, "length", eval_count=3, eval_duration=MS), 1, id="one gap"),
-        pytest.param(answer(1, "stop", eval_count=1, eval_duration=MS), None, id="one token"),
+        pytest.param(answer(19, "stop", eval_count=20, eval_duration=MS), 20, id="both told"),
         pytest.param(answer(1, "length", eval_count=2, eval_duration=-MS), None, id="no time"),
         pytest.param(answer(9, "stop", eval_count=9), None, id="no eval duration"),
         pytest.param(answer(9, "stop", eval_duration=MS), None, id="no count"),
     ],
 )
-def test_what_the_eval_time_covers(stream: list[Frame], covered: int | None) -> None:
-    assert read_generate(stream).counters.eval_tokens == covered
+def test_the_rate_is_ollamas_own(stream: list[Frame], divided: int | None) -> None:
+    assert read_generate(stream).counters.eval_tokens == divided
 
 
 Answer = tuple[int, bytes]
