@@ -82,12 +82,12 @@ def _sources(calls: Sequence[Call]) -> Iterator[Note]:
     if by_client:
         yield Note(
             text=f"throughput of {_of(len(by_client), calls)} is the decode rate that the client saw, "
-            "(tokens − 1) / (last frame − first frame): the server reported no eval time"
+            "tokens after the first frame / (last frame − first frame): the server reported no eval time"
         )
 
 
 def _rates_disagree(measured: Sequence[StageRecord], calls: Sequence[Call]) -> Iterator[Note]:
-    """The server's rate against (tokens − 1) / (last − first frame), which the client saw."""
+    """The server's rate against tokens after the first frame / (last − first frame), which the client saw."""
     ratios = [
         100 * (record.throughput_tok_s * record.itl_mean_ms / 1e3 - 1)
         for record, call in zip(measured, calls, strict=True)

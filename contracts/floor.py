@@ -25,7 +25,7 @@ class MeasurementFloor(Strict):
     clock: ArrivalClock
     concurrency: int
     calls: int
-    timer_resolution_ns: int
+    timer_resolution_ns: int | None
     """Smallest step seen between two readings of the clock."""
     ttft_error_median_ms: float
     """Signed: client's TTFT minus the server's."""

@@ -46,16 +46,29 @@ def server_throughput_tok_s(counters: ServerCounters) -> float | None:
 
 
 def client_throughput_tok_s(timing: CallTiming, tokens: int | None) -> float | None:
-    """(tokens − 1) / (last frame − first frame): the decode rate as the client saw it.
+    """Tokens after the first frame / (last frame − first frame): the decode rate as the client saw it.
 
-    The first token's time belongs to the TTFT, hence − 1. For servers that report no eval duration.
-    Reasoning is generated too, and in the server's count: the frames are those with either text.
+    The first frame's time belongs to the TTFT. For servers that report no eval duration. Reasoning is
+    generated too, and in the server's count: the frames are those with either text.
     """
     arrivals = (*timing.reasoning_ns, *timing.text_ns)
     if tokens is None or tokens < 2 or len(arrivals) < 2:
         return None
     span = max(arrivals) - min(arrivals)
-    return (tokens - 1) / (span / NS_PER_S) if span > 0 else None
+    return _after_first(timing, tokens) / (span / NS_PER_S) if span > 0 else None
+
+
+def _after_first(timing: CallTiming, tokens: int) -> int:
+    """Tokens that came between the first frame and the last.
+
+    Where frames hold one token each, their number counts, not the server's: that may hold an
+    end-of-sequence token, which has no frame. Where nobody tells, the first frame is taken for one token.
+    """
+    if timing.text_tokens is not None and not timing.reasoning_ns:
+        return sum(timing.text_tokens[1:])
+    if frame_tokens(timing, tokens) == "one":
+        return len(timing.text_ns) + len(timing.reasoning_ns) - 1
+    return tokens - 1
 
 
 def throughput_tok_s(timing: CallTiming, counters: ServerCounters) -> tuple[float | None, str | None]:
@@ -97,6 +110,6 @@ def itl_gaps_ms(timing: CallTiming, tokens: int | None) -> tuple[float, ...] | N
 
 
 def itl_mean_ms(timing: CallTiming, tokens: int | None) -> float | None:
-    """Mean inter-token latency: (last frame − first frame) / (tokens − 1), ms; needs the token count."""
+    """Mean inter-token latency: (last frame − first frame) / tokens after the first frame, ms."""
     rate = client_throughput_tok_s(timing, tokens)
-    return None if rate is None else 1e3 / rate
+    return None if not rate else 1e3 / rate

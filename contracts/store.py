@@ -17,6 +17,7 @@
     chimera:claim:<execution>:<job id>  token of the delivery that measures the job; expires
     chimera:slot:<slot>                 SlotStatus, JSON; expires
     chimera:floor:<slot>                MeasurementFloor, JSON
+    chimera:answer:<task id>            what a calibration answered, JSON; expires
     chimera:aggregator:<host>:<pid>     there while the aggregator lives; expires
 """
 
@@ -282,6 +283,9 @@ class Store:
     def put_floor(self, slot: str, floor: MeasurementFloor) -> None:
         self.client.set(_floor_key(slot), floor.model_dump_json())
 
+    def put_answer(self, task_id: str, answer: dict[str, Any], *, ttl_s: int = 300) -> None:
+        self.client.set(answer_key(task_id), json.dumps(answer), ex=ttl_s)
+
     def floor(self, slot: str) -> MeasurementFloor | None:
         """Return what the slot's last calibration found, on whichever machine the slot was then."""
         text = self.client.get(_floor_key(slot))
@@ -323,6 +327,11 @@ def _sweep_key(sweep_id: str) -> str:
 
 def _aggregator_key(name: str) -> str:
     return f"chimera:aggregator:{name}"
+
+
+def answer_key(task_id: str) -> str:
+    """Key of what a task answered to one who waits for it."""
+    return f"chimera:answer:{task_id}"
 
 
 def _floor_key(slot: str) -> str:

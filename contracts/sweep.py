@@ -81,7 +81,7 @@ class ServerSpec(Strict):
     """``False`` asks llama.cpp not to reuse a prompt's prefix, so that every run pays its prefill."""
     timeouts: Timeouts = Timeouts()
     retries: Annotated[int, Field(ge=0, le=10, strict=True)] = 2
-    """How often a call is sent again where certainly nothing was generated: the connection could not be made,
+    """How often a call is sent again where the server did not begin with it: the connection could not be made,
     or HTTP 429 or 503. Every sending is kept."""
 
 

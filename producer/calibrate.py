@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import redis
 from celery import Celery
 from celery.result import AsyncResult
 from kombu.exceptions import OperationalError
@@ -22,6 +23,7 @@ from contracts.floor import MeasurementFloor
 from contracts.queues import CALIBRATE, slot_queue
 from contracts.settings import DEFAULT_MAX_DEADLINE_S
 from contracts.slots import SlotStatus
+from contracts.store import answer_key, connect
 
 WAIT_S = 60.0
 """How long a slot may take, with what it does before; the calibration itself takes less than 20 s."""
@@ -36,20 +38,26 @@ def calibrate_here() -> MeasurementFloor:
     Raises:
         SetupError: it could not be measured.
     """
-    command = [sys.executable, "-m", "worker.calibration"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
+    command = [sys.executable, "-P", "-m", "worker.calibration"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise SetupError(f"the calibration did not end within {WAIT_S:g} s") from None
     if done.returncode != 0:
         last = done.stderr.strip().rpartition("\n")[2]
         raise SetupError(f"the calibration failed: {last or f'exit code {done.returncode}'}")
     return MeasurementFloor.model_validate(json.loads(done.stdout))
 
 
-def calibrate_slots(url: str, slots: Iterable[SlotStatus], say: Say) -> list[MeasurementFloor]:
+def calibrate_slots(
+    url: str, slots: Iterable[SlotStatus], say: Say, watch: Callable[[], None] = lambda: None
+) -> list[MeasurementFloor]:
     """Have live slots measure and store their floors; slots of one host one after the other.
 
     A slot that measures a job now does it when that is done. What went wrong is said, and no error:
-    a slot without a floor can measure all the same.
+    a slot without a floor can measure all the same. ``watch`` is called again and again.
     """
+    client = connect(url, retries=0)
     app = make_app(url, max_deadline_s=DEFAULT_MAX_DEADLINE_S)
     waiting: dict[str, list[SlotStatus]] = {}
     for slot in slots:
@@ -63,14 +71,15 @@ def calibrate_slots(url: str, slots: Iterable[SlotStatus], say: Say) -> list[Mea
                 del waiting[host]
             running[host] = (slot, _send(app, slot), time.monotonic() + WAIT_S)
         for host, (slot, result, until) in list(running.items()):
-            if result.ready():
-                floors += _taken(slot, result, say)
+            answer = _answer(client, result.id)
+            if answer is not None:
+                floors += _taken(slot, answer, say)
             elif time.monotonic() < until:
                 continue
             else:
-                result.revoke()
                 say(f"slot {slot.slot} was not calibrated: no answer within {WAIT_S:g} s")
             del running[host]
+        watch()
         time.sleep(POLL_S)
     return floors
 
@@ -88,12 +97,21 @@ def _send(app: Celery, slot: SlotStatus) -> AsyncResult[Any]:
         raise SetupError(f"the calibration can't be sent: {error}") from None
 
 
-def _taken(slot: SlotStatus, result: AsyncResult[Any], say: Say) -> list[MeasurementFloor]:
-    answer = result.result
-    result.forget()
-    if not isinstance(answer, dict) or "floor" not in answer:
-        problem = answer.get("problem") if isinstance(answer, dict) else answer
-        say(f"slot {slot.slot} was not calibrated: {problem}")
+def _answer(client: redis.Redis, task_id: str) -> dict[str, Any] | None:
+    """Return what the task answered; ``None``: nothing yet, or Redis is away.
+
+    Not by Celery's result, which waits for Redis without end.
+    """
+    try:
+        text = client.get(answer_key(task_id))
+    except redis.RedisError:
+        return None
+    return json.loads(str(text)) if text is not None else None
+
+
+def _taken(slot: SlotStatus, answer: dict[str, Any], say: Say) -> list[MeasurementFloor]:
+    if "floor" not in answer:
+        say(f"slot {slot.slot} was not calibrated: {answer.get('problem')}")
         return []
     return [MeasurementFloor.model_validate(answer["floor"])]
 

@@ -74,7 +74,7 @@ def _run_on(url: str, plan: Plan, options: RunOptions, console: Console, watch: 
     missing = [job for job in jobs if job.job_id not in done]
     _announce(plan, slots, console)
     if options.calibrate and missing:
-        _calibrate(url, slots, console)
+        _calibrate(url, slots, console, watch)
     if taken_up:
         say_line(
             console,
@@ -100,14 +100,14 @@ def _announce(plan: Plan, slots: list[SlotStatus], console: Console) -> None:
     )
 
 
-def _calibrate(url: str, slots: list[SlotStatus], console: Console) -> None:
+def _calibrate(url: str, slots: list[SlotStatus], console: Console, watch: Callable[[], None]) -> None:
     say = partial(say_line, console)
     new = [slot for slot in slots if slot.floor is None]
     if new:
         say(
             f"calibrating slot(s) {', '.join(slot.slot for slot in new)}: under 20 s each, slots of a host in turn"
         )
-        for floor in calibrate_slots(url, new, say):
+        for floor in calibrate_slots(url, new, say, watch):
             say(f"measurement floor of {floor.slot}: {describe(floor)}")
 
 

@@ -12,6 +12,7 @@ import json
 import platform
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,7 @@ BUDGET_S = 12.0
 """No further call after this time; the whole takes less than 20 s."""
 CALL_TIMEOUT_S = 5.0
 START_S = 10.0
+STOP_S = 5.0
 RESOLUTION_READINGS = 10_000
 
 
@@ -100,10 +102,10 @@ def errors_of(result: CallResult, entry: dict[str, Any]) -> Errors | None:
     )
 
 
-def timer_resolution_ns() -> int:
-    """Return the smallest step between two readings of the clock that differ."""
+def timer_resolution_ns() -> int | None:
+    """Return the smallest step between two readings of the clock that differ; ``None``: none did."""
     readings = [now_ns() for _ in range(RESOLUTION_READINGS)]
-    return min((b - a for a, b in pairwise(readings) if b > a), default=0)
+    return min((b - a for a, b in pairwise(readings) if b > a), default=None)
 
 
 async def _measure(url: str, calls: int, until_s: float) -> list[CallResult]:
@@ -167,14 +169,19 @@ def _reference_server() -> Iterator[str]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
     try:
         assert process.stdout is not None
-        url = process.stdout.readline().strip()
+        watchdog = threading.Timer(START_S, process.kill)
+        watchdog.start()
+        try:
+            url = process.stdout.readline().strip()
+        finally:
+            watchdog.cancel()
         if not url.startswith("http://"):
             raise SetupError("the reference server for the calibration does not start")
         yield url
     finally:
         process.terminate()
         try:
-            process.wait(timeout=START_S)
+            process.wait(timeout=STOP_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

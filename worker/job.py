@@ -56,10 +56,14 @@ def measure(spec: JobSpec, started: Started) -> JobOutcome:
     gpu = started.settings.gpu
     indices = None if gpu is None else [gpu]
     host = host_identity(gpu_indices=indices)
-    with TelemetrySampler(gpu_indices=indices) as sampler, asyncio.Runner(loop_factory=WatchedLoop) as runner:
+    kept_s = spec.deadline_s + 60
+    with (
+        TelemetrySampler(gpu_indices=indices, kept_s=kept_s) as sampler,
+        asyncio.Runner(loop_factory=WatchedLoop) as runner,
+    ):
         measured = runner.run(_measure(spec, started))
     stages = (
-        stage.model_copy(update={"telemetry": sampler.between(stage.started_ns, stage.ended_ns)})
+        stage.model_copy(update={"telemetry": sampler.between(*_measured_ns(stage))})
         for stage in measured.stages
     )
     return _outcome(
@@ -71,6 +75,13 @@ def measure(spec: JobSpec, started: Started) -> JobOutcome:
         agent_result=measured.result,
         wall_s=measured.wall_s,
     )
+
+
+def _measured_ns(stage: StageResult) -> tuple[int, int]:
+    """Return the time that a stage's energy belongs to: the call's own, without pauses and earlier sendings."""
+    if stage.call is None:
+        return stage.started_ns, stage.ended_ns
+    return stage.call.timing.sent_ns, stage.call.timing.end_ns
 
 
 def unmeasured(spec: JobSpec, started: Started, reason: str) -> JobOutcome:

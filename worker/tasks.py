@@ -15,8 +15,9 @@ from contracts.celery_app import send_finaliser
 from contracts.job import JobSpec
 from contracts.queues import AGGREGATE, CALIBRATE, FINALISE, MEASURE
 from contracts.settings import broker_url, worker_settings
-from contracts.store import FOREVER, Store, connect
-from worker.delivery import SlotBusy, deliver
+from contracts.store import FOREVER, Store, connect, lease_key
+from worker.delivery import PATIENCE_S, SlotBusy, deliver
+from worker.lease import Lease
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +52,8 @@ def register(app: Celery) -> None:
             log.warning("%s", error)
             raise Reject(str(error), requeue=True) from None
 
-    @app.task(name=CALIBRATE)
-    def calibrate_slot() -> dict[str, Any]:
+    @app.task(name=CALIBRATE, bind=True)
+    def calibrate_slot(self: Task[Any, Any]) -> dict[str, Any]:
         """Measure the slot's floor and store it; return it, or why it could not be measured."""
         from worker.calibration import calibrate
 
@@ -60,12 +61,16 @@ def register(app: Celery) -> None:
         if settings is None:
             raise Reject("this worker serves no slot", requeue=True)
         try:
-            floor = calibrate(settings.slot)
+            with Lease(_beat(), lease_key(settings.slot), patience_s=PATIENCE_S):
+                floor = calibrate(settings.slot)
         except Exception as error:  # a slot that can't be calibrated can measure all the same
             log.warning("the slot can't be calibrated: %r", error)
-            return {"slot": settings.slot, "problem": str(error)}
-        _store().put_floor(settings.slot, floor)
-        return {"slot": settings.slot, "floor": floor.model_dump(mode="json")}
+            answer: dict[str, Any] = {"slot": settings.slot, "problem": str(error) or type(error).__name__}
+        else:
+            _store().put_floor(settings.slot, floor)
+            answer = {"slot": settings.slot, "floor": floor.model_dump(mode="json")}
+        _store().put_answer(str(self.request.id), answer)
+        return answer
 
     @app.task(name=AGGREGATE, bind=True)
     def aggregate(

@@ -27,6 +27,8 @@ class WatchedSelector(selectors.DefaultSelector):
         super().__init__()
         self._returned_ns = now_ns()
         self._earliest_ns = self._returned_ns
+        self.quiet_ns = self._returned_ns
+        """When it was last certain that nothing was waiting: a poll that waits returns late where the CPU is short."""
         self._busy: list[tuple[int, int]] = []
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -44,6 +46,7 @@ class WatchedSelector(selectors.DefaultSelector):
             ready = super().select(timeout)
         self._returned_ns = now_ns()
         self._earliest_ns = self._returned_ns if may_wait else before_ns
+        self.quiet_ns = entered_ns if may_wait else before_ns
         return ready
 
     @property

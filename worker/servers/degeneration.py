@@ -8,6 +8,8 @@ from contracts.call import Degeneration
 
 REPEATED_FRAMES = 31
 """As many equal text frames at the end are a repetition: Ollama's own guard ends a stream there."""
+CHARS_OF_A_WORD = 12
+"""Some languages write no spaces between words: so many characters are a word at least."""
 MAX_UNIT_CHARS = 400
 MIN_REPEATS = 8
 MIN_REPEATED_CHARS = 160
@@ -33,7 +35,7 @@ def degeneration(
         unit, repeats = found
         share = repeats * len(unit) / len(text)
         return "repetition", f"the answer ends in {repeats} times {unit!r:.60} ({share:.0%} of it)"
-    words = len(text.split())
+    words = max(len(text.split()), len(text) // CHARS_OF_A_WORD)
     if words < min_words and not at_limit:
         return "short", f"the answer has {words} word{'s' * (words != 1)}, fewer than {min_words}"
     return None

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import platform
 import socket
+import threading
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
 import psutil
 
-from contracts.outcome import HostIdentity
+from contracts.outcome import GpuIdentity, HostIdentity
 from worker.telemetry.gpu import gpu_identities
 
+NVML_S = 2.0
 DISTRIBUTION = "chimera-bench"
 _CPU_INFO = Path("/proc/cpuinfo")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -31,8 +33,17 @@ def host_identity(gpu_indices: Sequence[int] | None = None) -> HostIdentity:
         memory_total_bytes=psutil.virtual_memory().total,
         python=platform.python_version(),
         chimera=_version(),
-        gpus=gpu_identities(gpu_indices),
+        gpus=() if gpu_indices is not None and not gpu_indices else _gpus(gpu_indices),
     )
+
+
+def _gpus(indices: Sequence[int] | None) -> tuple[GpuIdentity, ...] | None:
+    """Ask NVML in a thread of its own: a driver that hangs must hang nothing else."""
+    found: list[tuple[GpuIdentity, ...] | None] = []
+    asking = threading.Thread(target=lambda: found.append(gpu_identities(indices)), daemon=True)
+    asking.start()
+    asking.join(NVML_S)
+    return found[0] if found else None
 
 
 def boot_id() -> str | None:

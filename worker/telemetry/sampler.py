@@ -53,6 +53,7 @@ class TelemetrySampler:
         gpu_indices: Sequence[int] | None = None,
         nvml: Any = None,
         clock: Callable[[], int] = now_ns,
+        kept_s: float = KEPT_S,
     ) -> None:
         if period_s <= 0:
             raise ValueError(f"period_s must be above 0, not {period_s}")
@@ -61,7 +62,7 @@ class TelemetrySampler:
         self._gpu_indices = gpu_indices
         self._nvml = nvml
         self._clock = clock
-        self._samples: deque[Sample] = deque(maxlen=max(round(KEPT_S / period_s), 2))
+        self._samples: deque[Sample] = deque(maxlen=max(round(kept_s / period_s), 2))
         self._guard = threading.Lock()  # a deque can't be copied while it grows
         self._notes: list[str] = []
         self._gpus: tuple[GpuKey, ...] | None = None

@@ -9,7 +9,7 @@ from analysis.rendering.layout.words import ESTIMATOR
 from analysis.rendering.numbers import ABSENT
 
 _ITL = Bullet(
-    "(last frame − first frame) / (tokens − 1) of each call. Of single gaps only where the tokens of each frame are "
+    "(last frame − first frame) / tokens after the first frame, of each call. Of single gaps only where the tokens of each frame are "
     "known: told by the server, or one each, where it sent as many frames as tokens.",
     "ITL",
 )

@@ -27,8 +27,8 @@ def test_the_metrics_of_a_call() -> None:
     assert ttft_ms(call) == 50.0
     assert duration_ms(call) == 100.0
     assert gaps_ms(call) == (10.0, 20.0)
-    assert itl_mean_ms(call, 4) == pytest.approx(10.0)
-    assert client_throughput_tok_s(call, 4) == pytest.approx(100.0)
+    assert itl_mean_ms(call, 5) == pytest.approx(7.5)
+    assert client_throughput_tok_s(call, 5) == pytest.approx(400 / 3)
 
 
 def test_what_never_happened_has_no_figure() -> None:
@@ -59,3 +59,27 @@ def test_the_mean_itl_is_the_rates_reciprocal(times: list[int], tokens: int) -> 
     if rate is not None and itl is not None:
         assert rate * itl == pytest.approx(1000.0)
     assert sum(gaps_ms(call)) == pytest.approx((times[-1] - times[0]) / 1e6)
+
+
+@pytest.mark.parametrize(
+    ("frames", "told", "tokens", "itl_ms"),
+    [
+        (10, None, 10, 10.0),
+        (10, None, 11, 10.0),  # the end-of-sequence token has no frame
+        (4, (1, 4, 4, 3), 12, 30 / 11),
+        (4, (4, 4, 4, 4), 16, 30 / 12),
+        (4, None, 16, 30 / 15),
+    ],
+)
+def test_itl_counts_what_came_after_the_first_frame(
+    frames: int, told: tuple[int, ...] | None, tokens: int, itl_ms: float
+) -> None:
+    timing = CallTiming(
+        wall_anchor=datetime.now(UTC),
+        sent_ns=0,
+        text_ns=tuple(place * 10_000_000 for place in range(1, frames + 1)),
+        text_tokens=told,
+        end_ns=10**12,
+    )
+    assert itl_mean_ms(timing, tokens) == pytest.approx(itl_ms)
+    assert client_throughput_tok_s(timing, tokens) == pytest.approx(1e3 / itl_ms)

@@ -49,4 +49,5 @@ def test_what_does_not_fit_is_no_figure(result: CallResult) -> None:
 
 
 def test_the_clock_is_finer_than_a_microsecond_step_of_a_frame() -> None:
-    assert 0 < timer_resolution_ns() < MS
+    resolution = timer_resolution_ns()
+    assert resolution is not None and 0 < resolution < MS

@@ -189,7 +189,10 @@ class Wire:
         if arrived_ns > read_ns:
             arrived_ns = read_ns
         self._arrived_ns = arrived_ns
-        return Reading(arrived_ns, read_ns, earliest_ns if earliest_ns < arrived_ns else arrived_ns, True)
+        quiet_ns = self._drained_ns
+        if self._watch is not None and self._watch.quiet_ns > quiet_ns:
+            quiet_ns = self._watch.quiet_ns
+        return Reading(arrived_ns, read_ns, quiet_ns if quiet_ns < arrived_ns else arrived_ns, True)
 
 
 async def connect(host: str, port: int) -> Wire:
