@@ -87,13 +87,10 @@ def test_the_first_sample_is_there_before_the_measurement() -> None:
 
 
 @pytest.mark.parametrize(("energy", "last"), [(5, 1 + LAST_SAMPLES), (pynvml.NVMLError_NotSupported(), 1)])
-def test_stop_takes_the_last_samples_and_does_not_wait_for_the_next_tick(
-    energy: object, last: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stop_takes_the_last_samples_and_does_not_wait_for_the_next_tick(energy: object, last: int) -> None:
     """One, and a few more where a counter has yet to step."""
-    monkeypatch.setattr(module, "KEPT_S", 36_000.0)
     nvml = FakeNvml([FakeGpu(energy_mj=energy)])
-    sampler = TelemetrySampler(3600.0, nvml=nvml)
+    sampler = TelemetrySampler(3600.0, nvml=nvml, kept_s=36_000.0)
     sampler.start()
     sampler.stop()
     assert sampler.between(0, now_ns()).samples == 1 + last
@@ -184,10 +181,9 @@ def test_a_defect_of_the_summary_is_told_and_not_raised(monkeypatch: pytest.Monk
     assert sampler.notes == ("samples could not be summed up: ZeroDivisionError: division by zero",)
 
 
-def test_old_samples_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KEPT_S", 3 * PERIOD_S)
+def test_old_samples_are_dropped() -> None:
     nvml = FakeNvml()
-    with TelemetrySampler(PERIOD_S, nvml=nvml) as sampler:
+    with TelemetrySampler(PERIOD_S, nvml=nvml, kept_s=3 * PERIOD_S) as sampler:
         until(lambda: nvml.calls["nvmlDeviceGetPowerUsage"] > 10)
     assert sampler.between(0, now_ns()).samples == 3
 
