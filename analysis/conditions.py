@@ -20,12 +20,12 @@ def conditions(records: Sequence[StageRecord], calls: Sequence[Call], sd: SdKind
     """
     valid = [record for record, call in zip(records, calls, strict=True) if call.valid]
     diagnoses = [record.diagnosis for record in records if record.diagnosis is not None]
-    attempts = [record.attempts for record in records if record.attempts is not None]
+    sendings = [record.sendings for record in records if record.sendings is not None]
     found = Conditions(
         clocks=_counts(record.arrival_clock for record in records),
         loop_lag_max_ms=ms(_largest(d.loop_lag_max_ns for d in diagnoses)),
         arrival_lag_max_ms=ms(_largest(d.arrival_lag_max_ns for d in diagnoses)),
-        retried_calls=sum(sent > 1 for sent in attempts) if attempts else None,
+        retried_calls=sum(sent > 1 for sent in sendings) if sendings else None,
         connect_median_ms=_quantile([r.connect_ms for r in records if r.connect_ms is not None], 50),
         frame_tokens=_counts(record.frame_tokens for record in records),
         itl_mean_ms=estimate((record.itl_mean_ms for record in valid), sd),

@@ -27,7 +27,7 @@ _JSON_COLUMNS = (
 _NOT_NEGATIVE = (
     *("run", "ttft_ms", "throughput_tok_s", "tokens", "prompt_tokens", "cached_tokens"),
     *("total_duration_ms", "prompt_eval_ms", "eval_ms", "eval_tokens", "load_ms", "itl_mean_ms"),
-    *("reasoning_ttft_ms", "connect_ms", "response_chars", "reasoning_chars", "attempts"),
+    *("reasoning_ttft_ms", "connect_ms", "response_chars", "reasoning_chars", "sendings"),
     *("context", "model_layers", "model_context_max", "model_bytes", "model_vram_bytes"),
     *("exec_s", "wall_s", "files_total"),
 )

@@ -92,7 +92,7 @@ class ServerCounters(Strict):
     total_ns: Nanoseconds | None = None
 
 
-class Attempt(Strict):
+class EarlierSending(Strict):
     """An earlier sending of the same call, after which the server had generated nothing for certain."""
 
     outcome: Outcome
@@ -126,7 +126,7 @@ class CallResult(Strict):
     applied: dict[str, int | float] = Field(default_factory=dict)
     """Parameters, by the names of :class:`contracts.configuration.Parameters`, that the server says this call
     ran with (llama.cpp's ``generation_settings``); what it does not tell is absent."""
-    attempts: tuple[Attempt, ...] = ()
+    earlier_sendings: tuple[EarlierSending, ...] = ()
     """Earlier sendings, in order."""
     diagnosis: Diagnosis | None = None
     """``None``: the call was not measured far enough to be diagnosed."""

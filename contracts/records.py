@@ -69,7 +69,7 @@ class StageRecord(Strict):
     response_chars: int | None = None
     reasoning_chars: int | None = None
     text_hash: str | None = None
-    attempts: int | None = None
+    sendings: int | None = None
     """Sendings of the call; above 1 where earlier ones certainly generated nothing."""
     finish_reason: str | None = None
     structured: bool | None = None
@@ -203,7 +203,7 @@ def _record(outcome: JobOutcome, stage: StageResult) -> StageRecord:
             "response_chars": len(stage.call.text),
             "reasoning_chars": stage.call.reasoning_chars,
             "text_hash": stage.call.text_hash,
-            "attempts": len(stage.call.attempts) + 1,
+            "sendings": len(stage.call.earlier_sendings) + 1,
             "applied": stage.call.applied or None,
             "finish_reason": stage.call.finish_reason,
             "structured": stage.call.structured,

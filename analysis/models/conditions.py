@@ -44,7 +44,7 @@ class TelemetryOfStage(Strict):
     calls: int
     """Valid calls with at least one sample."""
     gpus: int | None
-    """GPUs that were sampled, the most in one call; ``None``: no NVML on the host."""
+    """GPUs that were sampled, the most in one call; ``None``: NVML could not be asked."""
     power_w: Estimate
     """Of all sampled GPUs together, as are energy_j and joules_per_token."""
     energy_j: Estimate

@@ -113,7 +113,7 @@ async def test_outcome(name: str, scenario: str) -> None:
     assert result.reason is None if case.reason is None else case.reason in (result.reason or "")
     assert result.http_status == case.status
     assert len(result.timing.text_ns) == case.frames
-    assert (len(result.attempts), sendings) == (case.sendings - 1, case.sendings)
+    assert (len(result.earlier_sendings), sendings) == (case.sendings - 1, case.sendings)
     assert not result.structured
     assert (result.degeneration is not None) == (result.outcome is Outcome.DEGENERATE)
     check_timing(result)

@@ -22,7 +22,7 @@ async def test_retry_after_is_honoured_and_the_sending_kept(name: str) -> None:
         result = await client.call("http-429")
         first, second = client.reference.log.requests
     assert result.outcome is Outcome.OK, result.reason
-    (attempt,) = result.attempts
+    (attempt,) = result.earlier_sendings
     assert (attempt.outcome, attempt.http_status, attempt.waited_s) == (Outcome.SERVER_ERROR, 429, 1.0)
     assert attempt.reason == "HTTP 429: too many requests"
     assert first.end_ns is not None and second.begin_ns - first.end_ns >= 1_000_000_000
@@ -38,7 +38,7 @@ async def test_unavailable_is_tried_again_after_a_pause(name: str) -> None:
     async with talking(name) as client:
         result = await client.call("http-503")
     assert result.outcome is Outcome.OK, result.reason
-    (attempt,) = result.attempts
+    (attempt,) = result.earlier_sendings
     assert (attempt.http_status, attempt.reason) == (503, "HTTP 503: Loading model")
     assert 0.375 <= attempt.waited_s <= 0.625
 
@@ -60,7 +60,7 @@ async def test_refused_connections_are_tried_again(name: str, monkeypatch: pytes
         result = await client.call(ask(), 20)
         await client.aclose()
     assert result.outcome is Outcome.OK, result.reason
-    (attempt,) = result.attempts
+    (attempt,) = result.earlier_sendings
     assert attempt.outcome is Outcome.CONNECTION and attempt.http_status is None
     # The OpenAI client looks first who is there.
     assert (attempt.reason or "").endswith("connection refused (before the request was sent)")
@@ -76,7 +76,7 @@ async def test_nothing_else_is_sent_twice(name: str, scenario: str) -> None:
     async with talking(name) as client:
         result = await client.call(scenario)
         assert len(client.reference.log.requests) == 1
-    assert not result.outcome.valid and result.attempts == ()
+    assert not result.outcome.valid and result.earlier_sendings == ()
 
 
 @every_client
@@ -92,7 +92,7 @@ async def test_no_retries(name: str) -> None:
         result = await client.call("http-429")
         assert len(client.reference.log.requests) == 1
     assert (result.outcome, result.http_status) == (Outcome.SERVER_ERROR, 429)
-    assert result.attempts == ()
+    assert result.earlier_sendings == ()
 
 
 @every_client
@@ -109,4 +109,4 @@ async def test_all_sendings_refused(name: str) -> None:
     async with talking(name, {"retries": 1}) as client:
         result = await client.call("http-429-always")
         assert len(client.reference.log.requests) == 2
-    assert (result.outcome, len(result.attempts)) == (Outcome.SERVER_ERROR, 1)
+    assert (result.outcome, len(result.earlier_sendings)) == (Outcome.SERVER_ERROR, 1)

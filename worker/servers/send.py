@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
-from contracts.call import Attempt, Outcome
+from contracts.call import EarlierSending, Outcome
 from worker.measurement.clock import now_ns
 from worker.measurement.timing import CallClock
 from worker.servers.base import ServerUnreachable
@@ -25,7 +25,7 @@ class Sending:
 
     def __init__(self, timeout_s: float, retries: int) -> None:
         self.due_ns = now_ns()
-        self.attempts: list[Attempt] = []
+        self.earlier: list[EarlierSending] = []
         self._timeout_s = timeout_s
         self._retries = retries
 
@@ -35,16 +35,16 @@ class Sending:
         return self._timeout_s - (now_ns() - self.due_ns) / 1e9
 
     async def repeat(self, once: Callable[[], Awaitable[Exchange]]) -> Exchange:
-        """Return the last exchange; the earlier ones stand in its ``attempts``."""
+        """Return the last exchange; the earlier ones stand in its ``earlier``."""
         while True:
             result = await once()
-            result.attempts = self.attempts
-            if len(self.attempts) >= self._retries or not nothing_generated(result):
+            result.earlier = self.earlier
+            if len(self.earlier) >= self._retries or not nothing_generated(result):
                 return result
-            pause_s = _pause_s(result, len(self.attempts))
+            pause_s = _pause_s(result, len(self.earlier))
             if pause_s >= self.left_s:
                 return result
-            self.attempts.append(_attempt(result, pause_s))
+            self.earlier.append(_earlier(result, pause_s))
             await pause(pause_s)
 
 
@@ -91,12 +91,12 @@ def _pause_s(result: Exchange, earlier: int) -> float:
     return float(min(FIRST_PAUSE_S * 2**earlier, MAX_PAUSE_S)) * random.uniform(0.75, 1.25)
 
 
-def _attempt(result: Exchange, pause_s: float) -> Attempt:
+def _earlier(result: Exchange, pause_s: float) -> EarlierSending:
     if result.failure is not None:
         outcome, reason = result.failure.outcome, result.failure.reason
     else:
         outcome, reason = Outcome.SERVER_ERROR, result.refusal or ""
-    return Attempt(
+    return EarlierSending(
         outcome=outcome,
         reason=reason,
         http_status=result.http_status,

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from contracts.call import Attempt, Outcome
+from contracts.call import EarlierSending, Outcome
 from worker.measurement.clock import now_ns
 from worker.measurement.conditions import Conditions
 from worker.measurement.loop import WatchedSelector, running_watch
@@ -74,7 +74,7 @@ class Exchange:
     """Of the loop that the call ran in."""
     begin: Conditions | None = None
     end: Conditions | None = None
-    attempts: list[Attempt] = field(default_factory=list)
+    earlier: list[EarlierSending] = field(default_factory=list)
     """Earlier sendings of the same request."""
     unread: Callable[[], None] | None = None
     """Finds the frames that are not found yet."""

@@ -48,7 +48,7 @@ def conclude(exchange: Exchange, reading: Reading, structured: bool, min_words: 
         timing=timing,
         counters=reading.counters,
         applied=reading.applied,
-        attempts=tuple(exchange.attempts),
+        earlier_sendings=tuple(exchange.earlier),
         diagnosis=_diagnosis(exchange, timing, reading),
     )
 

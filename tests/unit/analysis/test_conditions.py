@@ -35,7 +35,7 @@ def sampled(*gpus, **fields):
 def test_the_worst_of_all_calls_and_the_median_of_connecting(record) -> None:
     records = [
         record(
-            **{"run": run, "arrival_clock": clock, "connect_ms": connect, "attempts": sent},
+            **{"run": run, "arrival_clock": clock, "connect_ms": connect, "sendings": sent},
             diagnosis=Diagnosis(loop_lag_max_ns=lag, arrival_lag_max_ns=arrival),
         )
         for run, clock, connect, sent, lag, arrival in (
@@ -99,7 +99,7 @@ def test_reasoning_is_told_apart(record) -> None:
     assert summarise_configuration(records).conditions.reasoning_ttft_ms.mean == 100.0
     markdown = render_markdown(summarise_records(records))
     assert "| TTFT of reasoning text | 100.00 ± 14.14 ms (n = 2) |" in markdown
-    assert "reasoning text |" not in render_markdown(summarise_records([record(attempts=1)]))
+    assert "reasoning text |" not in render_markdown(summarise_records([record(sendings=1)]))
 
 
 # --- what was sampled -------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def test_stolen_cpu_time_is_named(record) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gpus", "words"), [(None, "no NVML on the host"), ((), "NVML sees no GPU")], ids=["no NVML", "no GPU"]
+    ("gpus", "words"), [(None, "NVML could not be asked"), ((), "NVML sees no GPU")], ids=["no NVML", "no GPU"]
 )
 def test_a_host_without_gpu_is_said_once(record, gpus, words) -> None:
     records = [

@@ -255,7 +255,7 @@ calls = st.fixed_dictionaries(
         "telemetry": st.sampled_from([None, StageTelemetry(samples=0, period_s=0.1), TELEMETRY]),
         "gaps_ms": st.sampled_from([None, (), (9.5, 10.5)]),
         "frame_tokens": st.sampled_from([None, "told", "one", "unknown"]),
-        "attempts": st.sampled_from([None, 1, 3]),
+        "sendings": st.sampled_from([None, 1, 3]),
         "ttft_ms": maybe,
         "throughput_tok_s": maybe,
         "tokens": st.one_of(st.none(), st.integers(0, 10**9)),

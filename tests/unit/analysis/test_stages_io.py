@@ -36,7 +36,7 @@ def test_csv_takes_every_column(tmp_path, record) -> None:
     full = record(
         **{"findings": ["one, two", 'a "quoted"\nline'], "parameters": {"num_gpu": 80, "temperature": 0.6}},
         **{"gaps_ms": [1.5], "structured": True, "started_at": "2026-01-02T03:04:05Z", "text": "a\nb"},
-        **{"outcome": "degenerate", "degeneration": "short", "suspect": ["late, by 2 %"], "attempts": 2},
+        **{"outcome": "degenerate", "degeneration": "short", "suspect": ["late, by 2 %"], "sendings": 2},
         **{"reasoning_ttft_ms": 1.5, "connect_ms": 0.2, "arrival_clock": "kernel", "frame_tokens": "one"},
         **{"reasoning_chars": 3, "text_hash": "0123456789abcdef", "model_layers": 34},
         **{"model_context_max": 8192, "model_bytes": 2**32, "model_vram_bytes": 0},

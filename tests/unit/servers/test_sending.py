@@ -72,8 +72,8 @@ async def repeat(sending: Sending, make: Callable[[], Exchange]) -> tuple[Exchan
 
 async def test_pauses_double_and_are_spread(pauses: list[float]) -> None:
     result, calls = await repeat(Sending(10_000.0, retries=10), lambda: refused(503))
-    assert (calls, len(result.attempts)) == (11, 10)
-    assert [attempt.waited_s for attempt in result.attempts] == pauses
+    assert (calls, len(result.earlier)) == (11, 10)
+    assert [attempt.waited_s for attempt in result.earlier] == pauses
     for number, pause in enumerate(pauses):
         due_s = min(FIRST_PAUSE_S * 2**number, MAX_PAUSE_S)
         assert 0.75 * due_s <= pause <= 1.25 * due_s
@@ -84,7 +84,7 @@ async def test_pauses_double_and_are_spread(pauses: list[float]) -> None:
 async def test_what_the_server_asks_for_is_waited_for(pauses: list[float]) -> None:
     result, calls = await repeat(Sending(10_000.0, retries=2), lambda: refused(429, retry_after_s=7.0))
     assert (calls, pauses) == (3, [7.0, 7.0])
-    assert [(a.outcome, a.http_status, a.reason) for a in result.attempts] == [
+    assert [(a.outcome, a.http_status, a.reason) for a in result.earlier] == [
         (Outcome.SERVER_ERROR, 429, "HTTP 429")
     ] * 2
 
@@ -92,7 +92,7 @@ async def test_what_the_server_asks_for_is_waited_for(pauses: list[float]) -> No
 @pytest.mark.parametrize("retry_after", [5.0, 6.0, float("inf")])
 async def test_no_pause_that_the_deadline_would_cut(pauses: list[float], retry_after: float) -> None:
     result, calls = await repeat(Sending(5.0, retries=2), lambda: refused(429, retry_after_s=retry_after))
-    assert (calls, pauses, result.attempts) == (1, [], [])
+    assert (calls, pauses, result.earlier) == (1, [], [])
 
 
 NOW = datetime.now(UTC)
