@@ -111,9 +111,5 @@ def _gpus(summary: SweepSummary) -> Iterator[Block]:
     stages = [stage for c in summary.configurations for stage in c.telemetry]
     if not stages or any(stage.gpus for stage in stages):
         return
-    why = (
-        "NVML could not be asked (no driver, or it does not answer)"
-        if all(stage.gpus is None for stage in stages)
-        else "NVML sees no GPU"
-    )
+    why = "NVML could not be asked" if all(stage.gpus is None for stage in stages) else "NVML sees no GPU"
     yield Paragraph(f"No GPU telemetry: {why}.")
