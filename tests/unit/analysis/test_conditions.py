@@ -162,7 +162,9 @@ def test_stolen_cpu_time_is_named(record) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gpus", "words"), [(None, "NVML could not be asked"), ((), "NVML sees no GPU")], ids=["no NVML", "no GPU"]
+    ("gpus", "words"),
+    [(None, "NVML could not be asked"), ((), "NVML sees no GPU")],
+    ids=["no NVML", "no GPU"],
 )
 def test_a_host_without_gpu_is_said_once(record, gpus, words) -> None:
     records = [
