@@ -6,12 +6,12 @@ import json
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import redis
 from celery import Celery
-from celery.result import AsyncResult
 from kombu.exceptions import OperationalError
 from rich import box
 from rich.console import Console
@@ -63,15 +63,15 @@ def calibrate_slots(
     for slot in slots:
         waiting.setdefault(slot.host, []).append(slot)
     floors: list[MeasurementFloor] = []
-    running: dict[str, tuple[SlotStatus, AsyncResult[Any], float]] = {}
+    running: dict[str, tuple[SlotStatus, str, float]] = {}
     while waiting or running:
         for host in [host for host in waiting if host not in running]:
             slot = waiting[host].pop(0)
             if not waiting[host]:
                 del waiting[host]
             running[host] = (slot, _send(app, slot), time.monotonic() + WAIT_S)
-        for host, (slot, result, until) in list(running.items()):
-            answer = _answer(client, result.id)
+        for host, (slot, task_id, until) in list(running.items()):
+            answer = _answer(client, task_id)
             if answer is not None:
                 floors += _taken(slot, answer, say)
             elif time.monotonic() < until:
@@ -84,10 +84,13 @@ def calibrate_slots(
     return floors
 
 
-def _send(app: Celery, slot: SlotStatus) -> AsyncResult[Any]:
+def _send(app: Celery, slot: SlotStatus) -> str:
+    """Send the task to the slot and return its id."""
+    task_id = uuid.uuid4().hex
     try:
-        return app.send_task(
+        app.send_task(
             CALIBRATE,
+            task_id=task_id,
             queue=slot_queue(slot.slot),
             expires=WAIT_S,
             argsrepr=slot.slot,
@@ -95,12 +98,13 @@ def _send(app: Celery, slot: SlotStatus) -> AsyncResult[Any]:
         )
     except OperationalError as error:
         raise SetupError(f"the calibration can't be sent: {error}") from None
+    return task_id
 
 
 def _answer(client: redis.Redis, task_id: str) -> dict[str, Any] | None:
     """Return what the task answered; ``None``: nothing yet, or Redis is away.
 
-    Not by Celery's result, which waits for Redis without end.
+    Not by Celery's results, which wait for Redis without end.
     """
     try:
         text = client.get(answer_key(task_id))

@@ -7,6 +7,7 @@ import itertools
 import math
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -68,17 +69,16 @@ class Plan:
             base_dir=str(self.base_dir),
             server=spec.server,
             warmup=spec.warmup,
-            reset=self._leaves_num_gpu(configuration),
+            reset=configuration.parameters.num_gpu is None and configuration.model in self._num_gpu_given,
             deadline_s=spec.deadline,
             pool=spec.pool,
         )
 
-    def _leaves_num_gpu(self, configuration: Configuration) -> bool:
-        """Whether the server would run it with what another configuration asked for (docs/servers.md)."""
-        given = {c.parameters.num_gpu for c in self.configurations if c.model == configuration.model}
-        return (
-            self.spec.server.kind == "ollama" and configuration.parameters.num_gpu is None and given != {None}
-        )
+    @cached_property
+    def _num_gpu_given(self) -> frozenset[str]:
+        """Models that Ollama would run with another configuration's num_gpu where one gives none (docs/servers.md)."""
+        given = (c.model for c in self.configurations if c.parameters.num_gpu is not None)
+        return frozenset(given) if self.spec.server.kind == "ollama" else frozenset()
 
 
 def make_plan(spec: SweepSpec, sweep_file: Path) -> Plan:

@@ -52,9 +52,9 @@ def register(app: Celery) -> None:
             log.warning("%s", error)
             raise Reject(str(error), requeue=True) from None
 
-    @app.task(name=CALIBRATE, bind=True)
-    def calibrate_slot(self: Task[Any, Any]) -> dict[str, Any]:
-        """Measure the slot's floor and store it; return it, or why it could not be measured."""
+    @app.task(name=CALIBRATE, bind=True, ignore_result=True)
+    def calibrate_slot(self: Task[Any, Any]) -> None:
+        """Measure the slot's floor and store it; answer with it, or with why it could not be measured."""
         from worker.calibration import calibrate
 
         settings = worker_settings()
@@ -70,7 +70,6 @@ def register(app: Celery) -> None:
             _store().put_floor(settings.slot, floor)
             answer = {"slot": settings.slot, "floor": floor.model_dump(mode="json")}
         _store().put_answer(str(self.request.id), answer)
-        return answer
 
     @app.task(name=AGGREGATE, bind=True)
     def aggregate(
