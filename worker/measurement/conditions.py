@@ -6,25 +6,18 @@ import os
 import sys
 import time
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from worker.measurement.clock import now_ns
+from worker.measurement.clock import read_together
+from worker.measurement.proc_stat import FIRST_LINE_BYTES, ProcFile, parse_stat
 
 MIN_TICKS = 50
 """The kernel counts in ticks of 10 ms a core: a share of fewer is too coarse to be told."""
 
 UNDISTURBED_NS = 20_000
-CLOCK_TRIES = 5
-"""How often the clocks are read until no other process came between; the closest readings count."""
+"""Four clock readings in a row take less, unless another process came between."""
 
-STAT_BYTES = 256
-"""Its first line is shorter."""
-
-_STAT = Path("/proc/stat")
-_STEAL = 7
-_IDLE = (3, 4)
-"""Of the first line of /proc/stat (proc_pid_stat(5)): idle and iowait; steal."""
+_stat = ProcFile(Path("/proc/stat"), FIRST_LINE_BYTES)
 
 
 @dataclass(frozen=True)
@@ -36,17 +29,19 @@ class Conditions:
     boot_ns: int | None
     """A clock that goes on while the host sleeps."""
     process_cpu_ns: int
-    host_ticks: tuple[int, int, int] | None
+    host_ticks: tuple[float, float, float] | None
     """All cores: total, idle, stolen."""
 
     @classmethod
     def now(cls) -> Conditions:
         """Read all clocks and counters; some 30 µs."""
-        at_ns, wall_ns, boot_ns = _clocks()
+        # A pause between two of the readings would look like a jump of a clock, or like a sleep of the host.
+        boot = (_boot_ns,) if hasattr(time, "CLOCK_BOOTTIME") else ()
+        moment = read_together(time.time_ns, *boot, undisturbed_ns=UNDISTURBED_NS)
         return cls(
-            at_ns=at_ns,
-            wall_ns=wall_ns,
-            boot_ns=boot_ns,
+            at_ns=moment.at_ns,
+            wall_ns=moment.others_ns[0],
+            boot_ns=moment.others_ns[1] if boot else None,
             process_cpu_ns=time.process_time_ns(),
             host_ticks=_host_ticks(),
         )
@@ -82,44 +77,22 @@ class Interval:
         )
 
 
-def _clocks() -> tuple[int, int, int | None]:
-    """Return one moment by the monotonic, the wall and the boot clock.
-
-    A pause between two of the readings would look like a jump of a clock, or like a sleep of the host.
-    """
-    readings = []
-    for _ in range(CLOCK_TRIES):
-        before_ns, wall_ns = now_ns(), time.time_ns()
-        boot_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else None
-        passed_ns = now_ns() - before_ns
-        readings.append((passed_ns, before_ns + passed_ns // 2, wall_ns, boot_ns))
-        if passed_ns < UNDISTURBED_NS:
-            break
-    _, at_ns, wall_ns, boot_ns = min(readings, key=lambda reading: reading[0])
-    return at_ns, wall_ns, boot_ns
+def _boot_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
-def _host_ticks() -> tuple[int, int, int] | None:
+def _host_ticks() -> tuple[float, float, float] | None:
     if sys.platform != "linux":
         return None
     try:
-        line, _, _ = os.pread(_stat_file(), STAT_BYTES, 0).partition(b"\n")
-        fields = [int(word) for word in line.split()[1:9]]
+        busy, steal, total = parse_stat(_stat.read())
     except (OSError, ValueError):
         return None
-    if len(fields) <= _STEAL:
-        return None
-    return sum(fields), sum(fields[i] for i in _IDLE), fields[_STEAL]
-
-
-@cache
-def _stat_file() -> int:
-    """Return a descriptor of /proc/stat; it is kept: opening takes longer than reading."""
-    return os.open(_STAT, os.O_RDONLY | os.O_CLOEXEC)
+    return None if steal is None else (total, total - busy - steal, steal)
 
 
 def _shares(
-    begin: tuple[int, int, int] | None, end: tuple[int, int, int] | None
+    begin: tuple[float, float, float] | None, end: tuple[float, float, float] | None
 ) -> tuple[float | None, float | None]:
     if begin is None or end is None or end[0] - begin[0] < MIN_TICKS:
         return None, None

@@ -9,19 +9,18 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from contracts.call import CallResult
 from contracts.configuration import Parameters
 from contracts.outcome import ServerIdentity
-from contracts.slots import ModelLimits
 from contracts.sweep import ServerSpec
 from worker.servers.base import CallRequest, Recording, ServerUnreachable
-from worker.servers.connection import Connection
-from worker.servers.framing import Frame, SseDecoder
+from worker.servers.client import StreamClient
+from worker.servers.framing import SseDecoder
 from worker.servers.llamacpp_stream import read_native
 from worker.servers.openai_identity import Flavour, flavour_of, identity_of, model_names
+from worker.servers.reading import is_true
 from worker.servers.send import Sending, send
 from worker.servers.stream import StreamRequest
-from worker.servers.verdict import conclude, refused
+from worker.servers.verdict import refused
 
 MEDIA_TYPES = frozenset({"text/event-stream"})
 
@@ -35,19 +34,14 @@ _NAMES = {
 }
 
 
-class LlamaCppServer:
+class LlamaCppServer(StreamClient):
     """One llama.cpp server. See :class:`worker.servers.base.ModelServer` for the methods."""
 
     kind = "llama.cpp"
     supports_schema = True
 
     def __init__(self, spec: ServerSpec, url: str) -> None:
-        self._spec = spec
-        self._connection = Connection(url.rstrip("/").removesuffix("/v1"), spec.timeouts)
-
-    @property
-    def url(self) -> str:
-        return self._connection.url
+        super().__init__(spec, url.rstrip("/").removesuffix("/v1"))
 
     async def models(self) -> list[str]:
         listed = await self._connection.ask("/v1/models")
@@ -62,17 +56,11 @@ class LlamaCppServer:
         props = await self._connection.ask("/props")
         return identity_of(self.kind, self.url, model, listed, props)
 
-    async def limits(self, model: str) -> ModelLimits:
-        return ModelLimits()  # what it can be run with was settled when it was started
-
     async def unload(self, model: str) -> str | None:
         return f"llama.cpp keeps {model} for as long as it runs"
 
     def unsupported_parameters(self, parameters: Parameters) -> list[str]:
         return [name for name in parameters.given() if name not in _NAMES]
-
-    async def call(self, request: CallRequest, timeout_s: float) -> CallResult:
-        return (await self.record(request, timeout_s))()
 
     async def record(self, request: CallRequest, timeout_s: float) -> Recording:
         unsupported = self.unsupported_parameters(request.parameters)
@@ -80,15 +68,7 @@ class LlamaCppServer:
             return partial(refused, unsupported)
         sending = Sending(timeout_s, self._spec.retries)
         result = await send(self._connection, native_request(self._spec, request), sending)
-        return lambda: conclude(
-            result,
-            read_native(result.settled()),
-            structured=request.answer_schema is not None,
-            min_words=request.min_words,
-        )
-
-    async def aclose(self) -> None:
-        await self._connection.aclose()
+        return self._recording(request, result, read_native, structured=request.answer_schema is not None)
 
 
 def native_request(spec: ServerSpec, request: CallRequest) -> StreamRequest:
@@ -108,12 +88,7 @@ def native_request(spec: ServerSpec, request: CallRequest) -> StreamRequest:
         warm_path="/health",
         payload=payload,
         decoder=SseDecoder,
-        is_last=_is_last,
+        is_last=is_true(b"stop"),
         has_token=lambda frames: read_native(frames).began,
         media_types=MEDIA_TYPES,
     )
-
-
-def _is_last(frame: Frame) -> bool:
-    # Inside a JSON string the quotes would be escaped, so this can't be met in a text.
-    return b'"stop":true' in frame.data or b'"stop": true' in frame.data

@@ -6,20 +6,21 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from contracts.call import CallResult, ServerCounters
+from contracts.call import ServerCounters
 from contracts.configuration import Parameters
 from contracts.outcome import ServerIdentity
 from contracts.slots import ModelLimits
 from contracts.sweep import ServerSpec
 from worker.servers.base import CallRequest, Recording, ServerUnreachable
-from worker.servers.connection import Answer, Connection
+from worker.servers.client import StreamClient
+from worker.servers.connection import Answer
 from worker.servers.counters import CounterReader
 from worker.servers.framing import Frame, NdjsonDecoder
-from worker.servers.reading import Malformed, Reading, objects
+from worker.servers.reading import Malformed, Reading, is_true, objects
 from worker.servers.send import Sending, send
 from worker.servers.stream import StreamRequest
 from worker.servers.text import error_message, string
-from worker.servers.verdict import conclude, refused
+from worker.servers.verdict import refused
 
 MAX_PAUSE_S = 5.0
 UNKNOWN_PAUSE_S = 0.5
@@ -29,21 +30,16 @@ UNLOAD_POLL_S = 0.02
 MEDIA_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/json"})
 
 
-class OllamaServer:
+class OllamaServer(StreamClient):
     """One Ollama server. See :class:`worker.servers.base.ModelServer` for the methods."""
 
     kind = "ollama"
     supports_schema = True
 
     def __init__(self, spec: ServerSpec, url: str) -> None:
-        self._spec = spec
+        super().__init__(spec, url)
         self._pause_s = 0.0
         """What the next call must wait for."""
-        self._connection = Connection(url, spec.timeouts)
-
-    @property
-    def url(self) -> str:
-        return self._connection.url
 
     async def models(self) -> list[str]:
         answer = await self._connection.ask("/api/tags")
@@ -102,9 +98,6 @@ class OllamaServer:
     def unsupported_parameters(self, parameters: Parameters) -> list[str]:
         return [] if self._spec.prompt_cache is None else ["prompt_cache"]
 
-    async def call(self, request: CallRequest, timeout_s: float) -> CallResult:
-        return (await self.record(request, timeout_s))()
-
     async def record(self, request: CallRequest, timeout_s: float) -> Recording:
         unsupported = self.unsupported_parameters(request.parameters)
         if unsupported:
@@ -113,15 +106,7 @@ class OllamaServer:
         await asyncio.sleep(min(self._pause_s, max(timeout_s, 0.0)))
         result = await send(self._connection, generate_request(request), sending)
         self._pause_s = pause_after(result.settled())
-        return lambda: conclude(
-            result,
-            read_generate(result.settled()),
-            structured=request.answer_schema is not None,
-            min_words=request.min_words,
-        )
-
-    async def aclose(self) -> None:
-        await self._connection.aclose()
+        return self._recording(request, result, read_generate, structured=request.answer_schema is not None)
 
 
 def generate_request(request: CallRequest) -> StreamRequest:
@@ -141,7 +126,7 @@ def generate_request(request: CallRequest) -> StreamRequest:
         warm_path="/api/version",
         payload=payload,
         decoder=NdjsonDecoder,
-        is_last=_is_last,
+        is_last=is_true(b"done"),
         has_token=lambda frames: read_generate(frames).began,
         media_types=MEDIA_TYPES,
     )
@@ -223,11 +208,6 @@ def _read_counters(record: dict[str, Any], reading: Reading) -> None:
         total_ns=counter.nanoseconds("total_duration", record.get("total_duration")),
     )
     reading.notes += counter.notes
-
-
-def _is_last(frame: Frame) -> bool:
-    # Inside a JSON string the quotes would be escaped, so this can't be met in a text.
-    return b'"done":true' in frame.data or b'"done": true' in frame.data
 
 
 def _entries(answer: Answer) -> list[dict[str, Any]]:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from contracts.call import CallResult
 from contracts.configuration import Parameters
 from contracts.outcome import ServerIdentity
-from contracts.slots import ModelLimits
 from contracts.sweep import ServerSpec
 from worker.servers.base import CallRequest, Recording, ServerUnreachable
-from worker.servers.connection import Answer, Connection
+from worker.servers.client import StreamClient
+from worker.servers.connection import Answer
 from worker.servers.openai_identity import Flavour, flavour_of, identity_of, model_names
 from worker.servers.openai_request import completion_request, takes_schema, unsupported
 from worker.servers.openai_stream import read_completion
@@ -23,19 +22,14 @@ from worker.servers.send import Sending, reach, send
 from worker.servers.verdict import conclude, refused
 
 
-class OpenAIServer:
+class OpenAIServer(StreamClient):
     """One OpenAI-compatible server. See :class:`worker.servers.base.ModelServer` for the methods."""
 
     kind = "openai"
 
     def __init__(self, spec: ServerSpec, url: str) -> None:
-        self._spec = spec
-        self._connection = Connection(url.rstrip("/").removesuffix("/v1"), spec.timeouts)
+        super().__init__(spec, url.rstrip("/").removesuffix("/v1"))
         self._flavour: Flavour | None = None
-
-    @property
-    def url(self) -> str:
-        return self._connection.url
 
     @property
     def supports_schema(self) -> bool:
@@ -55,17 +49,11 @@ class OpenAIServer:
         version = await self._connection.ask("/version")
         return identity_of(self.kind, self.url, model, listed, props, version)
 
-    async def limits(self, model: str) -> ModelLimits:
-        return ModelLimits()  # what it can be run with was settled when it was started
-
     async def unload(self, model: str) -> str | None:
         return f"no request makes an OpenAI-compatible server unload {model}"
 
     def unsupported_parameters(self, parameters: Parameters) -> list[str]:
         return unsupported(self._spec, self._flavour, parameters)
-
-    async def call(self, request: CallRequest, timeout_s: float) -> CallResult:
-        return (await self.record(request, timeout_s))()
 
     async def record(self, request: CallRequest, timeout_s: float) -> Recording:
         sending = Sending(timeout_s, self._spec.retries)
@@ -77,15 +65,8 @@ class OpenAIServer:
         if unsupported_names:
             return partial(refused, unsupported_names)
         result = await send(self._connection, completion_request(self._spec, self._flavour, request), sending)
-        return lambda: conclude(
-            result,
-            read_completion(result.settled()),
-            structured=request.answer_schema is not None and self.supports_schema,
-            min_words=request.min_words,
-        )
-
-    async def aclose(self) -> None:
-        await self._connection.aclose()
+        structured = request.answer_schema is not None and self.supports_schema
+        return self._recording(request, result, read_completion, structured)
 
     async def _look(self) -> tuple[Answer, Answer]:
         listed = await self._connection.ask("/v1/models")

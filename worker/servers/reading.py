@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,3 +99,10 @@ def objects(frames: Iterable[Frame], reading: Reading) -> Iterable[tuple[Frame, 
                 reading.malformed = f"frame {number} of the stream is not {why}: {excerpt(frame.data, 120)!r}"
             return
         yield frame, value
+
+
+def is_true(name: bytes) -> Callable[[Frame], bool]:
+    """Return a quick test for a frame whose JSON has the member ``name`` with ``true``; it may miss one."""
+    # Inside a JSON string the quotes would be escaped, so this can't be met in a text.
+    forms = (b'"%s":true' % name, b'"%s": true' % name)
+    return lambda frame: any(form in frame.data for form in forms)

@@ -53,9 +53,9 @@ def conclude(exchange: Exchange, reading: Reading, structured: bool, min_words: 
     )
 
 
-def not_sent(outcome: Outcome, reason: str, clock: CallClock | None = None) -> CallResult:
+def not_sent(outcome: Outcome, reason: str) -> CallResult:
     """Return the result of a call that could not even be sent."""
-    return CallResult(outcome=outcome, reason=reason, timing=(clock or CallClock()).timing())
+    return CallResult(outcome=outcome, reason=reason, timing=CallClock().timing())
 
 
 def refused(names: list[str]) -> CallResult:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 import psutil
 
+from worker.measurement.proc_stat import FIRST_LINE_BYTES, CpuTimes, ProcFile, parse_stat
 from worker.telemetry.reading import Reading
 from worker.telemetry.sample import HostSample
 
 PROC = Path("/proc")
 _KIB = 1024
+MEMINFO_BYTES = 256
+"""The first lines, which hold what is parsed, are shorter."""
 
 Note = Callable[[str], None]
-CpuTimes = tuple[float, float | None, float]
-"""Busy, stolen and total time of all CPUs since boot, in one unit."""
 
 
 class HostReader(Protocol):
@@ -45,8 +45,10 @@ class ProcReader:
     """
 
     def __init__(self, note: Note, proc: Path = PROC) -> None:
-        # What is parsed stands in the first lines; the sizes hold them with room to spare.
-        self._stat, self._meminfo = _ProcFile(proc / "stat", 256), _ProcFile(proc / "meminfo", 256)
+        self._stat, self._meminfo = (
+            ProcFile(proc / "stat", FIRST_LINE_BYTES),
+            ProcFile(proc / "meminfo", MEMINFO_BYTES),
+        )
         self._cpu = Reading(str(self._stat.path), lambda: parse_stat(self._stat.read()), note)
         self._memory = Reading(str(self._meminfo.path), lambda: parse_meminfo(self._meminfo.read()), note)
         self._load = Reading("load average", lambda: os.getloadavg()[0], note)
@@ -58,26 +60,6 @@ class ProcReader:
     def close(self) -> None:
         self._stat.close()
         self._meminfo.close()
-
-
-class _ProcFile:
-    """A file that the kernel writes anew for each read from its start."""
-
-    def __init__(self, path: Path, size: int) -> None:
-        self.path = path
-        self._size = size
-        self._fd = -1
-
-    def read(self) -> bytes:
-        if self._fd < 0:
-            self._fd = os.open(self.path, os.O_RDONLY)
-        return os.pread(self._fd, self._size, 0)
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            with suppress(OSError):
-                os.close(self._fd)
-            self._fd = -1
 
 
 class PsutilReader:
@@ -94,21 +76,6 @@ class PsutilReader:
 
     def close(self) -> None:
         return None
-
-
-def parse_stat(text: bytes) -> CpuTimes:
-    """Return the CPU times of the first line of /proc/stat, in ticks (proc_stat(5)).
-
-    user nice system idle iowait irq softirq steal guest guest_nice; the guests' times are in user and nice.
-    Kernels before 2.6.11 have no steal.
-    """
-    name, *fields = text.partition(b"\n")[0].split()
-    if name != b"cpu" or len(fields) < 7:
-        raise ValueError(f"no CPU times in {text[:40]!r}")
-    user, nice, system, idle, iowait, irq, softirq = map(int, fields[:7])
-    steal = int(fields[7]) if len(fields) > 7 else None
-    busy = user + nice + system + irq + softirq
-    return busy, steal, busy + idle + iowait + (steal or 0)
 
 
 def parse_meminfo(text: bytes) -> int:

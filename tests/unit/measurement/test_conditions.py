@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.measurement import conditions
+from worker.measurement import clock, conditions
 from worker.measurement.conditions import MIN_TICKS, Conditions, Interval
 
 MS = 1_000_000
@@ -54,7 +54,7 @@ def test_no_time_at_all() -> None:
 
 def test_a_pause_between_two_readings_is_no_jump(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process takes 30 ms of the core while the clocks are read, the first time."""
-    real = conditions.now_ns
+    real = clock.now_ns
     pauses = iter([0, 30 * MS])
     late = 0
 
@@ -64,10 +64,10 @@ def test_a_pause_between_two_readings_is_no_jump(monkeypatch: pytest.MonkeyPatch
         return real() + late
 
     begin = Conditions.now()
-    monkeypatch.setattr(conditions, "now_ns", disturbed)
+    monkeypatch.setattr(clock, "now_ns", disturbed)
     wall, boot = conditions.time.time_ns, conditions.time.clock_gettime_ns
     monkeypatch.setattr(conditions.time, "time_ns", lambda: wall() + late)
-    monkeypatch.setattr(conditions.time, "clock_gettime_ns", lambda clock: boot(clock) + late)
+    monkeypatch.setattr(conditions.time, "clock_gettime_ns", lambda which: boot(which) + late)
     interval = Interval.of(begin, Conditions.now())
     assert abs(interval.clock_jump_ns) < 5 * MS
     assert interval.slept_ns is None or abs(interval.slept_ns) < 5 * MS

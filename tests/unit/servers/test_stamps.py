@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from worker.measurement import clock
 from worker.measurement.clock import now_ns
 from worker.servers.transport import stamps
 from worker.servers.transport.stamps import MAX_AGE_NS, SO_TIMESTAMPING, Moment, both_clocks, stamp_ns
@@ -71,7 +72,7 @@ def test_no_stamp(clocks: None, message: list[tuple[int, int, bytes]]) -> None:
 
 def test_clocks_that_could_not_be_read_together_make_no_stamp(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(0, 10**12, 10**6))  # another process takes a millisecond between any two readings
-    monkeypatch.setattr(stamps, "now_ns", lambda: next(ticks))
+    monkeypatch.setattr(clock, "now_ns", lambda: next(ticks))
     assert both_clocks() is None
     assert stamp_ns(ancillary(time.time_ns())) is None
 
@@ -91,7 +92,7 @@ def test_the_closest_of_disturbed_readings_counts(monkeypatch: pytest.MonkeyPatc
             8 * 10**6,
         ]
     )
-    monkeypatch.setattr(stamps, "now_ns", lambda: next(ticks))
+    monkeypatch.setattr(clock, "now_ns", lambda: next(ticks))
     assert (both_clocks() or Moment(0, 0, 0)).mono_ns == 2 * 10**6 + 25_000
 
 

@@ -134,11 +134,7 @@ class Incoming:
     def on_body(self, data: bytes) -> None:
         if self._reading is None or self._complete:
             return
-        self.chunks.append(Chunk(self._reading, data))
-        self._no_body_bytes = 0
-        self._piled += len(data) + CHUNK_BYTES
-        if self._piled > WAKE_BYTES:
-            self._wake()
+        self.add(Chunk(self._reading, data))
 
     def on_message_complete(self) -> None:
         if self._complete:

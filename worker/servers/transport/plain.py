@@ -26,9 +26,9 @@ class PlainTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         clock: CallClock | None = request.extensions.pop(CLOCK, None)
-        incoming = Incoming()
         if clock is None:
             return await self._inner.handle_async_request(request)
+        incoming = Incoming()
         request.extensions["trace"] = _Trace(clock, incoming)
         response = await self._inner.handle_async_request(request)
         incoming.status = response.status_code

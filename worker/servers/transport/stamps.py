@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from worker.measurement.clock import now_ns
+from worker.measurement.clock import read_together
 
 SO_TIMESTAMPING = 37
 """Of Linux' asm-generic/socket.h; Python's ``socket`` has no name for it, nor for the flags (net_tstamp.h)."""
@@ -27,7 +27,6 @@ MAX_AGE_NS = 60 * 10**9
 UNDISTURBED_NS = 10_000
 """Three clock readings in a row take less, unless another process came between."""
 MAX_DISTURBED_NS = 200_000
-CLOCK_TRIES = 5
 
 _TIMESPEC = struct.Struct("@ll")
 _NS_PER_S = 10**9
@@ -99,15 +98,8 @@ class Moment(NamedTuple):
 
 def both_clocks() -> Moment | None:
     """Read both clocks together; ``None``: other processes came between, each time."""
-    best: Moment | None = None
-    for _ in range(CLOCK_TRIES):
-        before_ns, wall_ns, after_ns = now_ns(), time.time_ns(), now_ns()
-        unsure_ns = (after_ns - before_ns) // 2
-        if best is None or unsure_ns < best.unsure_ns:
-            best = Moment(before_ns + unsure_ns, wall_ns, unsure_ns)
-            if after_ns - before_ns < UNDISTURBED_NS:
-                break
-    return best if best is not None and 2 * best.unsure_ns <= MAX_DISTURBED_NS else None
+    at_ns, unsure_ns, (wall_ns,) = read_together(time.time_ns, undisturbed_ns=UNDISTURBED_NS)
+    return Moment(at_ns, wall_ns, unsure_ns) if 2 * unsure_ns <= MAX_DISTURBED_NS else None
 
 
 def take_sent_ns(sock: socket.socket) -> int | None:

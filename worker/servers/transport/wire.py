@@ -174,11 +174,11 @@ class Wire:
         self.close()
 
     def _reading(self, stamp_ns: int | None, read_ns: int) -> Reading:
-        earliest_ns = self._drained_ns
-        if self._watch is not None and self._watch.earliest_ns > earliest_ns:
-            earliest_ns = self._watch.earliest_ns
         # The wall clock was set between stamp and reading, if the stamp is from before the last reading.
         if stamp_ns is None or not self._drained_ns - EARLY_NS <= stamp_ns <= read_ns + EARLY_NS:
+            earliest_ns = self._drained_ns
+            if self._watch is not None and self._watch.earliest_ns > earliest_ns:
+                earliest_ns = self._watch.earliest_ns
             return Reading(read_ns, read_ns, earliest_ns, False)
         # Stamps are converted by several clock readings, which differ by some microseconds.
         arrived_ns = stamp_ns  # no max and min of many: this runs for each frame
