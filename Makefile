@@ -27,5 +27,5 @@ check:                ## Lint, types, import rules
 	@$(BIN)/lint-imports --no-logo
 
 lock:                 ## Write the lock files anew
-	@$(BIN)/python -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra local --quiet -o requirements/demo.lock requirements/build.in
-	@$(BIN)/python -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra local --extra dev --quiet -o requirements/dev.lock requirements/build.in
+	@$(BIN)/python -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra local --extra parquet --quiet -o requirements/demo.lock requirements/build.in
+	@$(BIN)/python -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra local --extra parquet --extra dev --quiet -o requirements/dev.lock requirements/build.in

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
+from analysis.statistics.description import Description
 from analysis.statistics.estimate import Estimate
 from contracts.base import Strict
 from contracts.call import Degeneration, Outcome
@@ -91,7 +93,7 @@ class ValidAggregates(Aggregates):
 
 
 class RunFigures(Strict):
-    """One run over its valid calls."""
+    """One run over its valid calls. ``None``: not known."""
 
     run: int
     complete: bool
@@ -99,17 +101,80 @@ class RunFigures(Strict):
     calls: int
     valid_calls: int
     throughput_tok_s: float | None
+    """By the configuration's :data:`ThroughputMethod`."""
+    mean_of_rates_tok_s: float | None = None
+    """Mean of its calls' rates."""
     ttft_ms: float | None
     """Mean over the run's valid calls that are not known to be cold."""
+    itl_ms: float | None = None
+    """Mean of its calls' mean inter-token latencies."""
+    duration_ms: float | None = None
+    """Σ client wall time of its calls."""
+    tokens: int | None = None
+    """Σ"""
+    joules_per_token: float | None = None
+    """Σ energy / Σ tokens."""
+    ungrounded_rate: float | None = None
+    """Fraction of the figures in its texts that the data contradict or don't hold."""
+    cold_calls: int | None = None
+    """Of all its calls; ``None``: not known of any."""
+    suspect_calls: int = 0
+    throttled: bool | None = None
+    """Whether a GPU was throttled during any of its calls."""
+    slot: str | None = None
+    pool: str | None = None
+    host: str | None = None
+    block: int | None = None
+    """The randomised block that it belongs to."""
+    started_at: datetime | None = None
+    """UTC."""
+
+
+class StageOverRuns(Strict):
+    """One stage over runs: valid calls only."""
+
+    stage: str
+    planned: int | None
+    """Runs planned; ``None``: no plan is known."""
+    ok: int
+    """Runs with a valid call of the stage."""
+    excluded: dict[str, int]
+    """Outcome, ``suspect`` or ``no record`` → runs whose call does not count."""
+    throughput_tok_s: Description
+    ttft_ms: Description
+    """Of calls that are not known to be cold."""
+    ttft_cold_ms: Description
+    """Of calls known to be cold."""
+    itl_ms: Description
+    duration_ms: Description
+    tokens: Description
+    prompt_eval_ms: Description
+    eval_ms: Description
+    load_ms: Description
 
 
 class OverRuns(Strict):
     """The run as the unit of replication: estimates over one figure per complete run."""
 
-    throughput_tok_s: Estimate
+    throughput_tok_s: Description
     throughput_method: ThroughputMethod
-    ttft_ms: Estimate
+    mean_of_rates_tok_s: Description = Description.none()
+    """The other definition of a run's rate: the mean of its calls' rates."""
+    ratio_of_sums_tok_s: float | None = None
+    """Σ tokens / Σ eval time over all calls of all complete runs; ``None``: not every call tells both."""
+    ttft_ms: Description
+    itl_ms: Description = Description.none()
+    duration_ms: Description = Description.none()
+    joules_per_token: Description = Description.none()
+    ungrounded_rate: Description = Description.none()
     runs: tuple[RunFigures, ...]
+
+    def of(self, metric: str) -> Description:
+        """Return the description of a metric by its key (:mod:`analysis.metrics`)."""
+        found = getattr(self, metric)
+        if not isinstance(found, Description):
+            raise KeyError(metric)
+        return found
 
 
 class Excluded(Strict):

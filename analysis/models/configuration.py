@@ -15,9 +15,12 @@ from analysis.models.calls import (
     Note,
     OutcomeRate,
     OverRuns,
+    StageOverRuns,
     ValidAggregates,
 )
 from analysis.models.conditions import AppliedParameter, Conditions, SameText, TelemetryOfStage
+from analysis.models.grounding import GroundingRate, TextGrounding
+from analysis.models.statistics import ConfigurationTrend, Precision, RunOutlier
 from analysis.models.version import SUMMARY_VERSION
 from analysis.statistics.estimate import Estimate, SdKind
 from contracts.base import Strict
@@ -80,6 +83,16 @@ class ConfigurationSummary(Strict):
     ttft_warm_observed_ms: Estimate
     """Of every call, failed ones included, whose first text was seen, that is not known to be cold and not suspect."""
     over_runs: OverRuns
+    stages_over_runs: tuple[StageOverRuns, ...] = ()
+    outliers: tuple[RunOutlier, ...] = ()
+    """Complete runs outside Tukey's fences; they stay in every figure."""
+    trends: tuple[ConfigurationTrend, ...] = ()
+    """Tested over the runs in time, one entry a metric."""
+    precision: tuple[Precision, ...] = ()
+    """Of a sweep that runs until precise."""
+    groundings: tuple[TextGrounding, ...] = ()
+    """Of each valid text; empty: the ingested data are not known."""
+    grounding: GroundingRate | None = None
     excluded: tuple[Excluded, ...]
     cold_calls: tuple[ColdCall, ...]
     notes: tuple[Note, ...]

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from analysis.models.configuration import ConfigurationSummary
+from analysis.models.statistics import Comparison, Finding, HostEffects, MainEffects
 from analysis.models.version import SUMMARY_VERSION
 from analysis.statistics.estimate import Estimate, SdKind
 from contracts.base import Strict
@@ -100,6 +101,16 @@ class SweepSummary(Strict):
     """What the ranking does and does not show, in words."""
     ttft_verdict: str | None = None
     """Which differences of TTFT the measurement floor hides, in words; ``None``: nothing to say."""
+    baseline: str | None = None
+    """Name of the configuration that the others are compared with; ``None``: nothing to compare."""
+    comparisons: tuple[Comparison, ...] = ()
+    """Every configuration against the baseline, a metric each; one family of tests."""
+    main_effects: tuple[MainEffects, ...] = ()
+    """By metric and agent; only of sweeps with at least one axis."""
+    host_effects: tuple[HostEffects, ...] = ()
+    """By metric, agent and pool; only where several slots measured the same configurations."""
+    findings: tuple[Finding, ...] = ()
+    """The gravest first."""
     inert: tuple[InertAxis, ...] = ()
     no_effect: tuple[NoEffect, ...] = ()
     warnings: tuple[str, ...]
