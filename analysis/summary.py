@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from analysis.aggregates import over_runs, pool, pool_valid
+from analysis.aggregates import pool, pool_valid
 from analysis.applied import applied_parameters, context_of
 from analysis.conditions import conditions
 from analysis.exclusions import complete_runs, excluded
@@ -21,6 +21,7 @@ from analysis.judgement import first_calls_after_unload, in_order, judge, measur
 from analysis.models import ColdCall, ConfigurationSummary, RankingRule, SweepSummary
 from analysis.no_effect import text_hashes, without_effect
 from analysis.notes import notes
+from analysis.over_runs import over_runs, stages_over_runs
 from analysis.ranking import rank
 from analysis.rates import outcome_rates, suspect_calls
 from analysis.same_text import same_text
@@ -93,7 +94,8 @@ def summarise_configuration(
         ttft_warm_observed_ms=estimate(
             (c.ttft_ms for c in calls if c.cold is not True and not c.suspect), sd
         ),
-        over_runs=over_runs(calls, complete, sd),
+        over_runs=over_runs(calls, measured, complete, sd, {}),
+        stages_over_runs=stages_over_runs(calls, measured, runs_planned, sd),
         excluded=out,
         cold_calls=tuple(
             ColdCall(run=call.run, stage=call.stage, load_ms=call.load_ms)
