@@ -8,7 +8,8 @@ from typing import Literal
 from analysis.models.configuration import ConfigurationSummary
 from analysis.models.statistics import Comparison, Finding, HostEffects, MainEffects
 from analysis.models.version import SUMMARY_VERSION
-from analysis.statistics.estimate import Estimate, SdKind
+from analysis.statistics.description import Description
+from analysis.statistics.estimate import SdKind
 from contracts.base import Strict
 from contracts.manifest import SlotIdentity
 from contracts.sweep import Warmup
@@ -33,7 +34,7 @@ class Ranked(Strict):
     """``None``: no valid run to rank by."""
     config: str
     agent: str
-    throughput_tok_s: Estimate
+    throughput_tok_s: Description
     """Over runs."""
     overlaps_first: bool | None
     """Whether its interval (mean ± sd) overlaps that of the first; ``None``: is the first, or can't be told."""
