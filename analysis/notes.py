@@ -50,39 +50,49 @@ def notes(
 def _identity(records: Sequence[StageRecord]) -> Iterator[Note]:
     models = dict.fromkeys(record.model for record in records if record.model is not None)
     if len(models) > 1:
-        yield Note(text=f"several models under one configuration's name: {', '.join(models)}")
+        yield Note(
+            rule="several-identities",
+            text=f"several models under one configuration's name: {', '.join(models)}",
+        )
     ids = {record.config_id for record in records if record.config_id is not None}
     given = {repr(sorted(record.parameters.items())) for record in records if record.parameters is not None}
     if len(ids) > 1 or len(given) > 1:
-        yield Note(text="records with different parameters stand under one configuration's name")
+        yield Note(
+            rule="several-identities",
+            text="records with different parameters stand under one configuration's name",
+        )
 
 
 def _inferred(calls: Sequence[Call]) -> Iterator[Note]:
     count = sum(call.outcome_inferred for call in calls)
     if count:
         yield Note(
-            text=f"the outcome of {_of(count, calls)} is inferred, not recorded (see the validity rule)"
+            rule="outcome-inferred",
+            text=f"the outcome of {_of(count, calls)} is inferred, not recorded (see the validity rule)",
         )
 
 
 def _incomplete(calls: Sequence[Call]) -> Iterator[Note]:
     for run, stage in missing_stages(calls):
-        yield Note(run=run, stage=stage, text="no record of this stage, which other runs have")
+        yield Note(
+            rule="missing-stage", run=run, stage=stage, text="no record of this stage, which other runs have"
+        )
 
 
 def _without_throughput(calls: Sequence[Call]) -> Iterator[Note]:
     for call in calls:
         if call.valid and call.throughput_tok_s is None:
             text = "valid, but without a throughput: no token count or no time to divide it by"
-            yield Note(run=call.run, stage=call.stage, text=text)
+            yield Note(rule="no-throughput", run=call.run, stage=call.stage, text=text)
 
 
 def _sources(calls: Sequence[Call]) -> Iterator[Note]:
     by_client = [call for call in calls if call.throughput_source == "client"]
     if by_client:
         yield Note(
+            rule="client-rate",
             text=f"throughput of {_of(len(by_client), calls)} is the decode rate that the client saw, "
-            "tokens after the first frame / (last frame − first frame): the server reported no eval time"
+            "tokens after the first frame / (last frame − first frame): the server reported no eval time",
         )
 
 
@@ -99,9 +109,10 @@ def _rates_disagree(measured: Sequence[StageRecord], calls: Sequence[Call]) -> I
     middle = float(np.median(ratios)) if ratios else 0.0
     if abs(middle) > DISAGREE_PERCENT:
         yield Note(
+            rule="clocks-disagree",
             text=f"the server's rate is {abs(middle):.1f} % {'above' if middle > 0 else 'below'} what the client saw "
             f"(median of {_of(len(ratios), calls)}): its eval time does not cover all that its token count does, or the "
-            "other way round"
+            "other way round",
         )
 
 
@@ -118,7 +129,10 @@ def _cold_unknown(calls: Sequence[Call]) -> Iterator[Note]:
         why = (
             f"fewer than {MIN_LOADS} load times are known, all are 0, or all are above {WARM_CEILING_MS:g} ms"
         )
-    yield Note(text=f"cold or warm is unknown for {_of(len(unknown), valid, 'valid call')}: {why}")
+    yield Note(
+        rule="cold-unknown",
+        text=f"cold or warm is unknown for {_of(len(unknown), valid, 'valid call')}: {why}",
+    )
 
 
 def _prompt_cache(calls: Sequence[Call]) -> Iterator[Note]:
@@ -129,8 +143,9 @@ def _prompt_cache(calls: Sequence[Call]) -> Iterator[Note]:
     prompt = [call.prompt_tokens for call in cached]
     of_prompt = "" if None in prompt else f" of {sum(p or 0 for p in prompt)}"
     yield Note(
+        rule="prompt-cache",
         text=f"{_of(len(cached), calls)} took part of the prompt from the server's prompt cache ({tokens}{of_prompt} "
-        "prompt tokens): their TTFT can't be compared with that of uncached prompts"
+        "prompt tokens): their TTFT can't be compared with that of uncached prompts",
     )
 
 
@@ -143,15 +158,16 @@ def _short_answers(calls: Sequence[Call]) -> Iterator[Note]:
     for call, tokens in counted:
         if tokens < _SHORT * median:
             text = f"only {tokens} tokens, where the median of the valid calls is {median:g}: its rate says little"
-            yield Note(run=call.run, stage=call.stage, text=text)
+            yield Note(rule="short-answer", run=call.run, stage=call.stage, text=text)
 
 
 def _suspect(calls: Sequence[Call]) -> Iterator[Note]:
     suspect = sum(bool(call.suspect) for call in calls)
     if suspect > MANY_SUSPECT * len(calls):
         yield Note(
+            rule="suspect-calls",
             text=f"{_of(suspect, calls)} diagnosed themselves as suspect: the worker's own delay could have changed "
-            "their times. What is left may not be typical"
+            "their times. What is left may not be typical",
         )
 
 
@@ -160,13 +176,13 @@ def _unload(records: Sequence[StageRecord], calls: Sequence[Call]) -> Iterator[N
     for record in records:
         if is_unload(record) and record.outcome is not None and not record.outcome.valid:
             text = f"the model was not unloaded before the run ({record.outcome.value}{_because(record)})"
-            yield Note(run=record.run, stage=record.stage, text=text)
+            yield Note(rule="unload-failed", run=record.run, stage=record.stage, text=text)
     firsts = first_calls_after_unload(records)
     judged = zip(measured_calls(records), calls, strict=True)
     for record, call in judged:
         if firsts.get(record.run) is record and record.load_ms is not None and call.cold is not True:
             text = f"the model was unloaded before the run, but the server reports a load time of only {record.load_ms:.2f} ms"
-            yield Note(run=record.run, stage=record.stage, text=text)
+            yield Note(rule="unload-failed", run=record.run, stage=record.stage, text=text)
 
 
 def _because(record: StageRecord) -> str:
@@ -177,7 +193,8 @@ def _different_texts(texts: Sequence[SameText]) -> Iterator[Note]:
     for entry in texts:
         if entry.texts > 1:
             yield Note(
-                text=f"{entry.stage}: {same_text_words(entry)}, although a seed and temperature 0 were asked for"
+                rule="different-texts",
+                text=f"{entry.stage}: {same_text_words(entry)}, although a seed and temperature 0 were asked for",
             )
 
 
@@ -190,7 +207,8 @@ def _throttled(measured: Sequence[StageRecord]) -> Iterator[Note]:
     for reasons, held_back in sorted(by_reasons.items()):
         why = ", ".join(reasons) or "no reason told"
         yield Note(
-            text=f"a GPU was throttled ({why}) in {_of(len(held_back), measured)}: {_named(held_back)}"
+            rule="throttled",
+            text=f"a GPU was throttled ({why}) in {_of(len(held_back), measured)}: {_named(held_back)}",
         )
 
 
@@ -200,8 +218,9 @@ def _stolen(measured: Sequence[StageRecord]) -> Iterator[Note]:
     if stolen:
         most = max(steal for _, steal in stolen)
         yield Note(
+            rule="cpu-steal",
             text=f"the hypervisor took more than {STEAL_PERCENT:g} % of the host's CPU time in "
-            f"{_of(len(stolen), steals)}, up to {most:.1f} %: {_named([record for record, _ in stolen])}"
+            f"{_of(len(stolen), steals)}, up to {most:.1f} %: {_named([record for record, _ in stolen])}",
         )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from analysis.models import Call, OverRuns, RunFigures, StageOverRuns, ThroughputMethod
-from analysis.statistics.description import Description, describe
-from analysis.statistics.estimate import SdKind, estimate
+from analysis.statistics.description import Description
+from analysis.statistics.estimate import estimate
 from analysis.statistics.total import total_count, total_float
 from contracts.formulas import NS_PER_MS, NS_PER_S
 from contracts.records import StageRecord
@@ -21,36 +21,43 @@ SUSPECT = "suspect"
 Measured: TypeAlias = tuple[Call, StageRecord]
 """A measured call with the record that it was judged from."""
 
+Describe: TypeAlias = Callable[[Iterable[float | None]], Description]
+"""How figures over runs are described: with which sd, and whether the number of runs was fixed beforehand."""
 
-def over_runs(
-    calls: Sequence[Call],
-    records: Sequence[StageRecord],
-    complete: frozenset[int],
-    sd: SdKind,
-    ungrounded: Mapping[int, float | None],
-) -> OverRuns:
-    """Estimate over one figure per run, of the ``complete`` runs only.
 
-    A run that lacks a stage is another mix of stages: its figure is shown, but a mean with it would
-    compare a configuration that fails in its slow stage with one that does not.
+def throughput_method(calls: Iterable[Call]) -> ThroughputMethod:
+    """One method for all runs of a configuration: figures by different methods can't be averaged."""
+    timed = all(_eval_tokens(call) is not None and call.eval_ms for call in calls if call.valid)
+    return "tokens_over_eval_time" if timed else "mean_of_call_rates"
 
-    ``records`` are those of the calls, in their order; ``ungrounded``: run → fraction of its texts' figures.
-    """
-    method = _method([call for call in calls if call.valid])
+
+def run_figures(
+    calls: Sequence[Call], records: Sequence[StageRecord], complete: frozenset[int]
+) -> tuple[RunFigures, ...]:
+    """Return one figure a run of every metric; ``records`` are those of the calls, in their order."""
+    method = throughput_method(calls)
     by_run: dict[int, list[Measured]] = {}
     for call, record in zip(calls, records, strict=True):
         by_run.setdefault(call.run, []).append((call, record))
-    runs = tuple(
-        _run_figures(run, by_run[run], method, run in complete, ungrounded.get(run)) for run in sorted(by_run)
-    )
+    made = [_run_figures(run, by_run[run], method, run in complete) for run in sorted(by_run)]
+    return tuple(_without_loading(run) for run in made) if _some_cold(made) else tuple(made)
+
+
+def over_runs(runs: Sequence[RunFigures], calls: Sequence[Call], describe: Describe) -> OverRuns:
+    """Estimate over one figure per run, of the complete runs only.
+
+    A run that lacks a stage is another mix of stages: its figure is shown, but a mean with it would
+    compare a configuration that fails in its slow stage with one that does not.
+    """
     whole = [run for run in runs if run.complete]
+    complete = {run.run for run in whole}
 
     def described(name: str) -> Description:
-        return describe((getattr(run, name) for run in whole), sd)
+        return describe(getattr(run, name) for run in whole)
 
     return OverRuns(
         throughput_tok_s=described("throughput_tok_s"),
-        throughput_method=method,
+        throughput_method=throughput_method(calls),
         mean_of_rates_tok_s=described("mean_of_rates_tok_s"),
         ratio_of_sums_tok_s=_ratio_of_sums([call for call in calls if call.run in complete]),
         ttft_ms=described("ttft_ms"),
@@ -58,23 +65,33 @@ def over_runs(
         duration_ms=described("duration_ms"),
         joules_per_token=described("joules_per_token"),
         ungrounded_rate=described("ungrounded_rate"),
-        runs=runs,
+        runs=tuple(runs),
     )
 
 
+def _some_cold(runs: Sequence[RunFigures]) -> bool:
+    """Whether some of the complete runs had cold calls, and others had none."""
+    return len({bool(run.cold_calls) for run in runs if run.complete and run.cold_calls is not None}) > 1
+
+
+def _without_loading(run: RunFigures) -> RunFigures:
+    """Duration and energy of a cold call are mostly those of loading: another figure than the other runs'."""
+    return run.model_copy(update={"duration_ms": None, "joules_per_token": None}) if run.cold_calls else run
+
+
 def stages_over_runs(
-    calls: Sequence[Call], records: Sequence[StageRecord], planned: int | None, sd: SdKind
+    calls: Sequence[Call], records: Sequence[StageRecord], planned: int | None, describe: Describe
 ) -> tuple[StageOverRuns, ...]:
     """Estimate each stage over the runs in which its call is valid, in the order of first appearance."""
     of_stage: dict[str, list[Measured]] = {}
     for call, record in zip(calls, records, strict=True):
         of_stage.setdefault(call.stage, []).append((call, record))
     runs = {call.run for call in calls}
-    return tuple(_stage(stage, found, runs, planned, sd) for stage, found in of_stage.items())
+    return tuple(_stage(stage, found, runs, planned, describe) for stage, found in of_stage.items())
 
 
 def _stage(
-    stage: str, found: Sequence[Measured], runs: set[int], planned: int | None, sd: SdKind
+    stage: str, found: Sequence[Measured], runs: set[int], planned: int | None, describe: Describe
 ) -> StageOverRuns:
     valid = [(call, record) for call, record in found if call.valid]
     calls = [call for call, _ in valid]
@@ -91,26 +108,20 @@ def _stage(
         planned=planned,
         ok=len(valid),
         excluded=excluded,
-        throughput_tok_s=describe((call.throughput_tok_s for call in calls), sd),
-        ttft_ms=describe((call.ttft_ms for call in calls if call.cold is not True), sd),
-        ttft_cold_ms=describe((call.ttft_ms for call in calls if call.cold is True), sd),
-        itl_ms=describe((record.itl_mean_ms for _, record in valid), sd),
-        duration_ms=describe((call.duration_ms for call in calls), sd),
-        tokens=describe((call.tokens for call in calls), sd),
-        prompt_eval_ms=describe((call.prompt_eval_ms for call in calls), sd),
-        eval_ms=describe((call.eval_ms for call in calls), sd),
-        load_ms=describe((call.load_ms for call in calls), sd),
+        throughput_tok_s=describe(call.throughput_tok_s for call in calls),
+        ttft_ms=describe(call.ttft_ms for call in calls if call.cold is not True),
+        ttft_cold_ms=describe(call.ttft_ms for call in calls if call.cold is True),
+        itl_ms=describe(record.itl_mean_ms for _, record in valid),
+        duration_ms=describe(call.duration_ms for call in calls),
+        tokens=describe(call.tokens for call in calls),
+        prompt_eval_ms=describe(call.prompt_eval_ms for call in calls),
+        eval_ms=describe(call.eval_ms for call in calls),
+        load_ms=describe(call.load_ms for call in calls),
     )
 
 
-def _method(valid: Sequence[Call]) -> ThroughputMethod:
-    """One method for all runs of a configuration: figures by different methods can't be averaged."""
-    timed = all(_eval_tokens(call) is not None and call.eval_ms for call in valid)
-    return "tokens_over_eval_time" if timed else "mean_of_call_rates"
-
-
 def _run_figures(
-    run: int, measured: Sequence[Measured], method: ThroughputMethod, complete: bool, ungrounded: float | None
+    run: int, measured: Sequence[Measured], method: ThroughputMethod, complete: bool
 ) -> RunFigures:
     calls = [call for call, _ in measured]
     records = [record for _, record in measured]
@@ -132,7 +143,6 @@ def _run_figures(
         duration_ms=_all_known_sum([call.duration_ms for call in valid_calls]),
         tokens=total_count([call.tokens for call in valid_calls]),
         joules_per_token=_joules_per_token(valid),
-        ungrounded_rate=ungrounded,
         cold_calls=sum(colds) if colds else None,
         suspect_calls=sum(bool(call.suspect) for call in calls),
         throttled=_throttled(records),

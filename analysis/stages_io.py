@@ -18,6 +18,8 @@ from contracts.records import COLUMNS_REQUIRED, StageRecord
 
 STAGES_FILE = "stages.jsonl"
 
+_LARGEST_CELL = 2**31 - 1
+"""Characters. csv's own limit is 131,072: a long answer, or the times of its tokens, are more."""
 _LARGEST = 1e15
 """Above any time (ms) or count that can be meant; its squares still fit a double."""
 _JSON_COLUMNS = (
@@ -103,6 +105,7 @@ def _refuse_constant(constant: str) -> NoReturn:
 
 
 def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, StageRecord]]:
+    csv.field_size_limit(_LARGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
     try:

@@ -10,29 +10,42 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from analysis.aggregates import pool, pool_valid
 from analysis.applied import applied_parameters, context_of
+from analysis.comparisons import choose_baseline, compare_with_baseline
 from analysis.conditions import conditions
+from analysis.design import precision
 from analysis.exclusions import complete_runs, excluded
+from analysis.findings import findings, warnings_of
 from analysis.floor import sweep_floor
+from analysis.grounded import ground_texts
+from analysis.grounding import Grounder
+from analysis.host_effects import host_effects
 from analysis.inert import inert_axes
 from analysis.judgement import first_calls_after_unload, in_order, judge, measured_calls
+from analysis.main_effects import main_effects
 from analysis.models import ColdCall, ConfigurationSummary, RankingRule, SweepSummary
 from analysis.no_effect import text_hashes, without_effect
 from analysis.notes import notes
-from analysis.over_runs import over_runs, stages_over_runs
+from analysis.outliers import run_outliers
+from analysis.over_runs import over_runs, run_figures, stages_over_runs
 from analysis.ranking import rank
 from analysis.rates import outcome_rates, suspect_calls
 from analysis.same_text import same_text
 from analysis.shown_run import choose
+from analysis.statistics.description import describe
 from analysis.statistics.estimate import SdKind, estimate
+from analysis.statistics.sequential import LAST_LOOK
 from analysis.telemetry import telemetry_by_stage
+from analysis.trends import adjust_trends, configuration_trends
 from analysis.verdicts import ttft_verdict, verdict
-from analysis.warnings import warnings
 from contracts.configuration import Configuration
+from contracts.facts import Facts
 from contracts.manifest import Manifest
 from contracts.records import StageRecord
+from contracts.sweep import RunsSpec
 
 __all__ = [
     "ConfigurationSummary",
@@ -50,11 +63,14 @@ def summarise_configuration(
     *,
     configuration: Configuration | None = None,
     runs_planned: int | None = None,
+    until: RunsSpec | None = None,
+    grounder: Grounder | None = None,
     sd: SdKind = "sample",
 ) -> ConfigurationSummary:
     """Summarise all records, of every phase, of one configuration and one agent.
 
-    ``configuration`` tells what it is where no record does: without records it is needed.
+    ``configuration`` tells what it is where no record does: without records it is needed. ``until``: the number
+    of runs was not fixed, so that intervals are confidence sequences. ``grounder`` knows the ingested data.
 
     Raises:
         ValueError: the records are of several configurations or agents, or there are neither records
@@ -72,7 +88,13 @@ def summarise_configuration(
     parameters = _parameters(ordered, configuration)
     texts = same_text(measured, calls, parameters)
     out = excluded(ordered, calls, runs_planned)
-    complete = complete_runs(calls, out)
+    figures = run_figures(calls, measured, complete_runs(calls, out))
+    grounded = ground_texts(calls, measured, figures, parameters, grounder)
+    describe_ = partial(
+        describe, kind=sd, confidence_sequence=until is not None, last=until.max if until else LAST_LOOK
+    )
+    runs = over_runs(grounded.rated(figures), calls, describe_)
+    shown = choose(ordered, calls)
     started = [record.started_at for record in ordered if record.started_at is not None]
     return ConfigurationSummary(
         config=config,
@@ -84,7 +106,7 @@ def summarise_configuration(
         sd=sd,
         runs=len({record.run for record in ordered}),
         runs_planned=runs_planned,
-        runs_complete=len(complete),
+        runs_complete=sum(run.complete for run in runs.runs),
         unloaded_runs=len(first_calls_after_unload(ordered)),
         outcomes=dict(sorted(Counter(call.outcome.value for call in calls).items())),
         rates=outcome_rates(calls),
@@ -94,8 +116,15 @@ def summarise_configuration(
         ttft_warm_observed_ms=estimate(
             (c.ttft_ms for c in calls if c.cold is not True and not c.suspect), sd
         ),
-        over_runs=over_runs(calls, measured, complete, sd, {}),
-        stages_over_runs=stages_over_runs(calls, measured, runs_planned, sd),
+        over_runs=runs,
+        stages_over_runs=stages_over_runs(calls, measured, runs_planned, describe_),
+        outliers=run_outliers(runs.runs),
+        trends=configuration_trends(runs.runs),
+        precision=precision(runs, {str(name): target for name, target in until.until.items()}, until.max)
+        if until
+        else (),
+        groundings=grounded.of_run(shown.run) if shown else (),
+        grounding=grounded.rate,
         excluded=out,
         cold_calls=tuple(
             ColdCall(run=call.run, stage=call.stage, load_ms=call.load_ms)
@@ -109,7 +138,7 @@ def summarise_configuration(
         text_hashes=text_hashes(measured, calls),
         calls=tuple(calls),
         warmup_calls=tuple(warmups),
-        shown=choose(ordered, calls),
+        shown=shown,
         started_at=min(started, default=None),
         ended_at=max((end for record in ordered if (end := _end(record)) is not None), default=None),
         slots=_distinct(record.slot for record in ordered),
@@ -127,26 +156,30 @@ def summarise_sweep(
     *,
     sd: SdKind = "sample",
     ranking: RankingRule | None = None,
+    baseline: str | None = None,
 ) -> SweepSummary:
     """Put the summaries of all configurations into the sweep's.
 
     With a manifest they stand in its order, and a configuration of it that has no summary gets one
     without runs, which names every planned run as excluded. ``ranking`` is the rule to rank by; ``None``:
-    the sweep file's, or ``clean-first`` without a manifest.
+    the sweep file's, or ``clean-first`` without a manifest. ``baseline`` names the configuration to compare
+    with; ``None``: the sweep file's, or as :func:`analysis.comparisons.choose_baseline` finds one.
 
     Raises:
         ValueError: a summary was made with another estimator than ``sd``.
+        InputError: there is no configuration of the baseline's name.
     """
-    ordered = _as_planned(list(configurations), manifest, sd)
+    ordered = _trends_adjusted(_as_planned(list(configurations), manifest, sd))
     if any(c.sd != sd for c in ordered):
         raise ValueError(f"the configurations' summaries were not made with the {sd} sd")
     slots = manifest.slots if manifest else ()
     floor = sweep_floor(slots)
     inert = inert_axes(ordered)
-    no_effect = without_effect(ordered)
     rule: RankingRule = ranking or (manifest.spec.ranking if manifest else "clean-first")
     places = rank(ordered, rule, floor)
-    return SweepSummary(
+    base = choose_baseline(ordered, baseline or (manifest.baseline if manifest else None))
+    spec = manifest.spec if manifest else None
+    bare = SweepSummary(
         sd=sd,
         sweep=manifest.sweep if manifest else None,
         execution=manifest.execution if manifest else None,
@@ -158,8 +191,10 @@ def summarise_sweep(
         git_commit=manifest.git_commit if manifest else None,
         versions=dict(manifest.versions) if manifest else {},
         order_seed=manifest.order_seed if manifest else None,
-        runs_planned=manifest.spec.runs if manifest else None,
-        warmup=manifest.spec.warmup if manifest else None,
+        runs_planned=spec.runs if spec and isinstance(spec.runs, int) else None,
+        runs_until=spec.until_precise if spec else None,
+        ended_because=manifest.ended_because if manifest else None,
+        warmup=spec.warmup if spec else None,
         models=_distinct(c.model for c in ordered),
         slots=slots,
         floor=floor,
@@ -167,11 +202,17 @@ def summarise_sweep(
         ranking=places,
         verdict=verdict(places, rule, floor),
         ttft_verdict=ttft_verdict(places, floor),
+        baseline=base,
+        comparisons=compare_with_baseline(ordered, base, floor),
+        main_effects=main_effects(ordered, inert),
+        host_effects=host_effects(ordered),
         inert=inert,
-        no_effect=no_effect,
-        warnings=warnings(ordered, slots, inert, no_effect, floor),
+        no_effect=without_effect(ordered),
+        warnings=(),
         configurations=tuple(ordered),
     )
+    found = findings(bare)
+    return bare.model_copy(update={"findings": found, "warnings": warnings_of(found)})
 
 
 def summarise_records(
@@ -180,18 +221,37 @@ def summarise_records(
     *,
     sd: SdKind = "sample",
     ranking: RankingRule | None = None,
+    baseline: str | None = None,
+    facts: Facts | None = None,
 ) -> SweepSummary:
-    """Summarise a results file: the offline path. Groups stand in the order of their first record."""
+    """Summarise a results file: the offline path. Groups stand in the order of their first record.
+
+    ``facts``: what is known of the ingested files; ``None``: no text is checked.
+    """
     groups: dict[tuple[str, str], list[StageRecord]] = {}
     for record in records:
         groups.setdefault((record.config, record.agent), []).append(record)
     known = {c.name: c for c in manifest.configurations} if manifest else {}
-    runs_planned = manifest.spec.runs if manifest else None
+    planned = manifest.runs_planned() if manifest else {}
+    grounder = Grounder(facts) if facts else None
     summaries = [
-        summarise_configuration(group, configuration=known.get(config), runs_planned=runs_planned, sd=sd)
+        summarise_configuration(
+            group,
+            configuration=known.get(config),
+            runs_planned=planned.get(config),
+            until=manifest.spec.until_precise if manifest else None,
+            grounder=grounder,
+            sd=sd,
+        )
         for (config, _), group in groups.items()
     ]
-    return summarise_sweep(summaries, manifest, sd=sd, ranking=ranking)
+    return summarise_sweep(summaries, manifest, sd=sd, ranking=ranking, baseline=baseline)
+
+
+def _trends_adjusted(configurations: Sequence[ConfigurationSummary]) -> list[ConfigurationSummary]:
+    """One family of tests: a sweep has many configurations, and some seem to drift by chance."""
+    adjusted = adjust_trends([c.trends for c in configurations])
+    return [c.model_copy(update={"trends": t}) for c, t in zip(configurations, adjusted, strict=True)]
 
 
 def _as_planned(
@@ -201,8 +261,15 @@ def _as_planned(
         return list(summaries)
     place = {c.name: index for index, c in enumerate(manifest.configurations)}
     present = {summary.config for summary in summaries}
+    planned = manifest.runs_planned()
     absent = [
-        summarise_configuration((), configuration=c, runs_planned=manifest.spec.runs, sd=sd)
+        summarise_configuration(
+            (),
+            configuration=c,
+            runs_planned=planned.get(c.name),
+            until=manifest.spec.until_precise,
+            sd=sd,
+        )
         for c in manifest.configurations
         if c.name not in present
     ]

@@ -11,7 +11,7 @@ import ssl
 from celery import Celery
 from kombu import Queue
 
-from contracts.queues import AGGREGATE, AGGREGATE_QUEUE, FINALISE, finalise_task_id
+from contracts.queues import AGGREGATE, AGGREGATE_QUEUE, DECIDE, FINALISE
 
 SERIALIZER = "msgpack"
 RESULT_EXPIRES_S = 7 * 86_400
@@ -65,17 +65,6 @@ def make_app(broker: str, *, max_deadline_s: float) -> Celery:
         task_default_queue=AGGREGATE_QUEUE,
         # Queues of pools and slots exist by their names; no declaration is needed on either side.
         task_create_missing_queues=True,
-        task_routes={AGGREGATE: {"queue": AGGREGATE_QUEUE}, FINALISE: {"queue": AGGREGATE_QUEUE}},
+        task_routes={task: {"queue": AGGREGATE_QUEUE} for task in (AGGREGATE, DECIDE, FINALISE)},
     )
     return app
-
-
-def send_finaliser(app: Celery, execution: str) -> None:
-    """Publish the task that writes the execution's summary and report."""
-    app.send_task(
-        FINALISE,
-        args=[execution],
-        task_id=finalise_task_id(execution),
-        queue=AGGREGATE_QUEUE,
-        shadow=f"{execution} / report",
-    )

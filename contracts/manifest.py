@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -19,6 +21,39 @@ class OrderedJob(Strict):
     configuration: str
     run: int
     block: int
+
+
+Stopped = Literal["precise", "no spread", "most runs", "hopeless", "most jobs", "time"]
+"""``no spread``: what is not precise is equal in all runs; ``hopeless``: its newest runs tell nothing of a metric;
+the last two are limits of the whole sweep."""
+
+
+class Standing(Strict):
+    """Whether a configuration gets another run, as it was decided after a block."""
+
+    configuration: str
+    """Its name."""
+    runs: int
+    """That it had by then."""
+    more: bool
+    stopped: Stopped | None = None
+    """What ended it; ``None``: nothing yet, or the number of its runs was fixed."""
+    why: str
+    """In words, with figures: ``ttft ±7 % > 5 %``."""
+
+
+class Round(Strict):
+    """What was decided after all jobs of the blocks before had an outcome."""
+
+    block: int
+    """The block that it is about, 1-based."""
+    decided_at: datetime
+    jobs: tuple[OrderedJob, ...]
+    """Of the block, in its order; none: there is no such block, the execution ends."""
+    standings: tuple[Standing, ...]
+    """Of the configurations that were not stopped before."""
+    why: str
+    """One line for people."""
 
 
 class SlotIdentity(Strict):
@@ -53,3 +88,27 @@ class Manifest(Strict):
     slots: tuple[SlotIdentity, ...] = ()
     resumed: int = 0
     """How often the execution was taken up again."""
+    baseline: str | None = None
+    """Name of the configuration that the sweep file makes the baseline; ``None``: it names none."""
+    standings: tuple[Standing, ...] = ()
+    """Why each configuration has as many runs as it has, of a sweep that runs until precise."""
+    ended_because: str | None = None
+    """The last decision of such a sweep, in words."""
+
+    def runs_planned(self) -> dict[str, int]:
+        """Return how many runs were published, by configuration's name."""
+        return dict(Counter(job.configuration for job in self.order))
+
+    def with_rounds(self, rounds: Iterable[Round]) -> Manifest:
+        """Return the manifest with the blocks that were decided later; those that it has are no others."""
+        known = {job.job_id for job in self.order}
+        order = list(self.order)
+        standings = {standing.configuration: standing for standing in self.standings}
+        why = self.ended_because
+        for one in rounds:
+            order += [job for job in one.jobs if job.job_id not in known]
+            standings |= {standing.configuration: standing for standing in one.standings}
+            why = why if one.jobs else one.why
+        return self.model_copy(
+            update={"order": tuple(order), "standings": tuple(standings.values()), "ended_because": why}
+        )

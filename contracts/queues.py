@@ -6,6 +6,7 @@ AGGREGATE_QUEUE = "chimera.aggregate"
 
 MEASURE = "chimera.measure"
 AGGREGATE = "chimera.aggregate_configuration"
+DECIDE = "chimera.decide"
 FINALISE = "chimera.finalise"
 CALIBRATE = "chimera.calibrate"
 
@@ -25,14 +26,20 @@ def job_task_id(execution: str, generation: int, job_id: str) -> str:
     return f"{execution}.{generation}.{job_id}"
 
 
-def chord_id(execution: str, generation: int, configuration_id: str) -> str:
-    """Group id of a configuration's chord."""
-    return f"{execution}.{generation}.{configuration_id}"
+def chord_id(execution: str, generation: int, configuration_id: str, block: int | None = None) -> str:
+    """Group id of a configuration's chord; ``block``: of one that was decided later, which has a chord of its own."""
+    chord = f"{execution}.{generation}.{configuration_id}"
+    return chord if block is None else f"{chord}.{block}"
 
 
-def aggregate_task_id(execution: str, generation: int, configuration_id: str) -> str:
+def aggregate_task_id(chord: str) -> str:
     """Task id of a chord's callback."""
-    return f"{chord_id(execution, generation, configuration_id)}.summary"
+    return f"{chord}.summary"
+
+
+def decide_task_id(execution: str, generation: int, block: int) -> str:
+    """Task id of the decision on a block."""
+    return f"{execution}.{generation}.decide.{block}"
 
 
 def finalise_task_id(execution: str) -> str:

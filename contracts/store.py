@@ -4,15 +4,19 @@
 
     chimera:sweep:<sweep id>            the newest execution of a sweep
     chimera:x:<execution>:manifest      Manifest, JSON
-    chimera:x:<execution>:state         hash: status, generation, problem
+    chimera:x:<execution>:state         hash: status, generation, problem, base_dir, and the time it took so far
     chimera:x:<execution>:outcomes      hash: job id → JobOutcome, JSON; the first write wins
     chimera:x:<execution>:failed        set of job ids with a failed outcome
     chimera:x:<execution>:running       hash: job id → what runs where
     chimera:x:<execution>:attempts      hash: job id → number of deliveries
     chimera:x:<execution>:summaries     hash: configuration id → ConfigurationSummary, JSON
+    chimera:x:<execution>:figures       hash: configuration id → what decisions rest on, JSON
+    chimera:x:<execution>:due           hash: configuration id → number of runs that its next summary needs
+    chimera:x:<execution>:rounds        hash: block → Round, JSON; the first write wins
     chimera:x:<execution>:slots         hash: slot → SlotIdentity, JSON
     chimera:x:<execution>:documents     hash: file name → text
     chimera:x:<execution>:finaliser     set by the one who publishes the finaliser
+    chimera:x:<execution>:decider:<block>  set by the one who publishes the decision on a block; expires
     chimera:lease:<slot>                token of the job that measures on the slot; expires
     chimera:claim:<execution>:<job id>  token of the delivery that measures the job; expires
     chimera:slot:<slot>                 SlotStatus, JSON; expires
@@ -35,27 +39,61 @@ from redis.retry import Retry
 
 from contracts.failures import BrokerError
 from contracts.floor import MeasurementFloor
-from contracts.manifest import Manifest, SlotIdentity
+from contracts.manifest import Manifest, Round, SlotIdentity
 from contracts.outcome import JobOutcome
 from contracts.slots import SlotStatus
 
-Status = Literal["running", "finished", "collected"]
-"""``finished``: the report is in the store; ``collected``: and in a results folder."""
+Status = Literal["running", "finished", "collected", "abandoned"]
+"""``finished``: the report is in the store; ``collected``: and in a results folder; ``abandoned``: its sweep was
+begun anew before it was finished."""
 
 KEPT_S = 7 * 86_400
 """How long the store keeps a collected execution, s."""
-_KINDS = ("manifest", "state", "outcomes", "failed", "running", "attempts", "summaries", "slots", "documents")
+_KINDS = (
+    *("manifest", "state", "outcomes", "failed", "running", "attempts"),
+    *("summaries", "figures", "due", "rounds", "slots", "documents"),
+)
 
+# Times are those of Redis, in ms: one clock for all. Where a script writes them, it does so on any Redis from 5 on.
 _PUT_OUTCOME = """
 local first = redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
 redis.call('HDEL', KEYS[2], ARGV[1])
 if first == 1 and ARGV[3] == '1' then redis.call('SADD', KEYS[3], ARGV[1]) end
+if first == 1 then
+  local now = redis.call('TIME')
+  redis.call('HSET', KEYS[4], 'newest_ms', now[1] * 1000 + math.floor(now[2] / 1000))
+end
 return first
 """
 
+_NEXT_GENERATION = """
+local now = redis.call('TIME')
+local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
+local began = tonumber(redis.call('HGET', KEYS[1], 'began_ms'))
+local newest = tonumber(redis.call('HGET', KEYS[1], 'newest_ms'))
+if began and newest and newest > began then redis.call('HINCRBY', KEYS[1], 'spent_ms', newest - began) end
+redis.call('HSET', KEYS[1], 'began_ms', now_ms)
+redis.call('HDEL', KEYS[1], 'newest_ms', 'problem')
+redis.call('DEL', KEYS[2])
+return redis.call('HINCRBY', KEYS[1], 'generation', 1)
+"""
+
 _PUT_SUMMARY = """
-redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
-return redis.call('HLEN', KEYS[1])
+if redis.call('HGET', KEYS[3], ARGV[1]) == ARGV[4] then
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+  redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
+  redis.call('HDEL', KEYS[3], ARGV[1])
+end
+return redis.call('HLEN', KEYS[3])
+"""
+
+_PUT_ROUND = """
+local there = redis.call('HGET', KEYS[1], ARGV[1])
+if there then return there end
+if redis.call('HGET', KEYS[3], 'status') ~= 'running' or redis.call('HLEN', KEYS[2]) > 0 then return false end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+return ARGV[2]
 """
 
 CHUNK = 200
@@ -114,15 +152,20 @@ class Store:
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
         self._put_outcome = client.register_script(_PUT_OUTCOME)
+        self._next_generation = client.register_script(_NEXT_GENERATION)
         self._put_summary = client.register_script(_PUT_SUMMARY)
+        self._put_round = client.register_script(_PUT_ROUND)
 
     # --- executions -------------------------------------------------------------------------
 
     def begin(self, manifest: Manifest) -> None:
         """Record a new execution and make it the newest of its sweep."""
+        planned = manifest.runs_planned()
+        due = {c.id: planned[c.name] for c in manifest.configurations}
         with self.client.pipeline(transaction=True) as pipe:
             pipe.set(_key(manifest.execution, "manifest"), manifest.model_dump_json())
             pipe.hset(_key(manifest.execution, "state"), mapping={"status": "running", "generation": 0})
+            pipe.hset(_key(manifest.execution, "due"), mapping=cast(dict[Any, Any], due))
             pipe.set(_sweep_key(manifest.sweep_id), manifest.execution)
             pipe.execute()
 
@@ -150,8 +193,16 @@ class Store:
 
     def set_collected(self, execution: str) -> None:
         """Record that the results are on disk; the store forgets the execution after :data:`KEPT_S`."""
+        self._end(execution, "collected")
+
+    def abandon(self, execution: str) -> None:
+        """Supersede an unfinished execution: nothing of it is measured or decided any more."""
+        self.next_generation(execution)
+        self._end(execution, "abandoned")
+
+    def _end(self, execution: str, status: Status) -> None:
         with self.client.pipeline(transaction=True) as pipe:
-            pipe.hset(_key(execution, "state"), "status", "collected")
+            pipe.hset(_key(execution, "state"), "status", status)
             for kind in _KINDS:
                 pipe.expire(_key(execution, kind), KEPT_S)
             pipe.execute()
@@ -168,16 +219,27 @@ class Store:
 
         Attempts are counted anew, and a problem of the last generation is forgotten.
         """
-        with self.client.pipeline(transaction=True) as pipe:
-            pipe.hincrby(_key(execution, "state"), "generation", 1)
-            pipe.delete(_key(execution, "attempts"))
-            pipe.hdel(_key(execution, "state"), "problem")
-            return int(pipe.execute()[0])
+        keys = [_key(execution, "state"), _key(execution, "attempts")]
+        return int(cast(int, self._next_generation(keys=keys)))
 
     def generation(self, execution: str) -> int | None:
         """Return the newest generation; ``None``: the store knows no such execution."""
         value = self.client.hget(_key(execution, "state"), "generation")
         return None if value is None else int(cast(str, value))
+
+    def put_base_dir(self, execution: str, base_dir: str) -> None:
+        """Record the folder that the workload's relative paths are relative to, on the producer's machine."""
+        self.client.hset(_key(execution, "state"), "base_dir", base_dir)
+
+    def base_dir(self, execution: str) -> str:
+        return str(self.client.hget(_key(execution, "state"), "base_dir") or "")
+
+    def spent_s(self, execution: str) -> float:
+        """Return for how long the execution has been running, s: of earlier generations up to their last outcome."""
+        names = ["spent_ms", "began_ms", "newest_ms"]
+        values = cast(list[str | None], self.client.hmget(_key(execution, "state"), names))
+        spent, began, newest = (0 if value is None else int(value) for value in values)
+        return (spent + max(0, newest - began)) / 1e3
 
     # --- jobs -------------------------------------------------------------------------------
 
@@ -191,7 +253,7 @@ class Store:
     def put_outcome(self, outcome: JobOutcome) -> bool:
         """Store an outcome; return whether it was the first of its job, the one that counts."""
         x = outcome.execution
-        keys = [_key(x, "outcomes"), _key(x, "running"), _key(x, "failed")]
+        keys = [_key(x, "outcomes"), _key(x, "running"), _key(x, "failed"), _key(x, "state")]
         arguments = [outcome.job_id, outcome.model_dump_json(), "1" if outcome.failed else "0"]
         return bool(self._put_outcome(keys=keys, args=arguments))
 
@@ -230,17 +292,51 @@ class Store:
 
     # --- summaries --------------------------------------------------------------------------
 
-    def put_summary(self, execution: str, configuration_id: str, text: str) -> int:
-        """Store a configuration's summary, once; return how many configurations have one."""
-        keys, arguments = [_key(execution, "summaries")], [configuration_id, text]
-        return int(cast(int, self._put_summary(keys=keys, args=arguments)))
+    def put_summary(
+        self, execution: str, configuration_id: str, text: str, *, figures: str = "", runs: int
+    ) -> int:
+        """Store a configuration's summary of ``runs`` runs where it is the one that is due, once.
 
-    def summarised(self, execution: str) -> set[str]:
-        """Return the ids of all configurations with a summary."""
-        return set(cast(list[str], self.client.hkeys(_key(execution, "summaries"))))
+        Return how many configurations are still due. ``figures``: what decisions on further runs rest on.
+        """
+        keys = [_key(execution, name) for name in ("summaries", "figures", "due")]
+        return int(cast(int, self._put_summary(keys=keys, args=[configuration_id, text, figures, runs])))
+
+    def due(self, execution: str) -> dict[str, int]:
+        """Return the ids of the configurations whose next summary is not there, with the runs that it needs."""
+        found = cast(dict[str, str], self.client.hgetall(_key(execution, "due")))
+        return {configuration_id: int(runs) for configuration_id, runs in found.items()}
+
+    def figures(self, execution: str) -> dict[str, str]:
+        """Return what decisions rest on, by configuration's id."""
+        return cast(dict[str, str], self.client.hgetall(_key(execution, "figures")))
 
     def summaries(self, execution: str) -> dict[str, str]:
         return cast(dict[str, str], self.client.hgetall(_key(execution, "summaries")))
+
+    def put_round(self, execution: str, round_: Round, due: dict[str, int]) -> Round | None:
+        """Record the decision on a block, once, and with it which summaries are due; return the one that counts.
+
+        ``None``: it is not the time to decide: summaries are due, or the execution is not running.
+        """
+        keys = [_key(execution, name) for name in ("rounds", "due", "state")]
+        pairs = [part for pair in due.items() for part in pair]
+        text = self._put_round(keys=keys, args=[round_.block, round_.model_dump_json(), *pairs])
+        return None if text is None else Round.model_validate_json(str(text))
+
+    def round(self, execution: str, block: int) -> Round | None:
+        """Return the decision on a block; ``None``: there is none yet."""
+        text = self.client.hget(_key(execution, "rounds"), str(block))
+        return None if text is None else Round.model_validate_json(str(text))
+
+    def rounds(self, execution: str) -> list[Round]:
+        """Return all decisions on blocks, in their order."""
+        texts = cast(list[str], self.client.hvals(_key(execution, "rounds")))
+        return sorted((Round.model_validate_json(text) for text in texts), key=lambda one: one.block)
+
+    def may_decide(self, execution: str, block: int, *, expires_s: int = 10) -> bool:
+        """Return ``True`` to one caller within ``expires_s``: it publishes the decision on the block."""
+        return bool(self.client.set(_key(execution, f"decider:{block}"), "1", nx=True, ex=expires_s))
 
     def may_finalise(self, execution: str, *, expires_s: int = 60) -> bool:
         """Return ``True`` to one caller within ``expires_s``: it publishes the finaliser."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    Discriminator,
     Field,
     StringConstraints,
+    Tag,
     ValidationInfo,
     field_validator,
     model_serializer,
@@ -25,6 +27,7 @@ from contracts.configuration import (
     TopK,
     TopP,
 )
+from contracts.quantities import Duration, Fraction
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
@@ -93,6 +96,45 @@ class OrderSpec(Strict):
 
     kind: Literal["blocks"] = "blocks"
     seed: Annotated[int, Field(ge=0)] = 0
+
+
+UntilMetric = Literal["throughput", "ttft", "itl", "duration", "energy"]
+"""Figures of a run that can be measured until precise: the short names of :mod:`analysis.metrics` that have a
+relative precision. A rate that may be 0 has none."""
+
+Runs = Annotated[int, Field(ge=1, le=10_000, strict=True)]
+
+
+class RunsSpec(Strict):
+    """Run until precise: after each block only the configurations that still need runs get another one."""
+
+    min: Annotated[int, Field(ge=2, le=10_000, strict=True)] = 3
+    """Runs that every configuration gets. One run by itself shows no spread."""
+    max: Runs = 30
+    """Runs that no configuration goes beyond."""
+    until: Annotated[dict[UntilMetric, Fraction], Field(min_length=1)]
+    """Metric → half-width of its confidence interval, as a fraction of the mean, that is precise enough; a
+    configuration is precise when all of them are."""
+    max_jobs: Annotated[int, Field(ge=1, strict=True)] | None = None
+    """Jobs of the whole sweep: a block that would go beyond it is not begun."""
+    max_time: Duration | None = None
+    """s; no block is begun when jobs have been running for so long."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> RunsSpec:
+        if self.max < self.min:
+            raise ValueError(f"max ({self.max}) is less than min ({self.min})")
+        return self
+
+
+def _runs_kind(value: Any) -> str:
+    # In brackets, as pydantic writes what is no key of the file: it is left out of messages.
+    return "[until]" if isinstance(value, dict | RunsSpec) else "int"
+
+
+RunsOrUntil = Annotated[
+    Annotated[Runs, Tag("int")] | Annotated[RunsSpec, Tag("[until]")], Discriminator(_runs_kind)
+]
 
 
 def _default_is_none(value: Any) -> Any:
@@ -173,7 +215,10 @@ class SweepSpec(Strict):
     """Configurations added to the product of the axes; an axis not named is the server's default."""
     exclude: tuple[Point, ...] = ()
     """Partial points: every configuration that agrees with one of them is left out."""
-    runs: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 3
+    runs: RunsOrUntil = 3
+    """Of every configuration: a number, or how to run until precise."""
+    baseline: Point | None = None
+    """The configuration that the others are compared with: as many axes as name one and no other."""
     warmup: Warmup = 1
     """Before each run: so many warm-up calls (measured, stored, kept apart), or ``unload`` the model, so that
     every run begins cold."""
@@ -184,10 +229,46 @@ class SweepSpec(Strict):
     ranking: Literal["clean-first", "speed"] = "clean-first"
     """``clean-first``: a configuration with degenerate answers never stands above one without."""
 
+    @property
+    def first_runs(self) -> int:
+        """Runs that every configuration gets, whatever they show: those that are published at the start."""
+        return self.runs if isinstance(self.runs, int) else self.runs.min
+
+    @property
+    def most_runs(self) -> int:
+        """Runs that a configuration gets at most."""
+        return self.runs if isinstance(self.runs, int) else self.runs.max
+
+    @property
+    def until_precise(self) -> RunsSpec | None:
+        """How the sweep runs until precise; ``None``: the number of runs is fixed."""
+        return self.runs if isinstance(self.runs, RunsSpec) else None
+
+    @property
+    def until(self) -> dict[str, float]:
+        """Metric's short name → asked precision, as a fraction; empty where the number of runs is fixed."""
+        return (
+            {str(name): target for name, target in self.runs.until.items()}
+            if isinstance(self.runs, RunsSpec)
+            else {}
+        )
+
+    @property
+    def max_jobs(self) -> int | None:
+        """Most jobs of the whole sweep, where it has such a limit."""
+        return self.runs.max_jobs if isinstance(self.runs, RunsSpec) else None
+
     @field_validator("server", mode="before")
     @classmethod
     def _server_shorthand(cls, value: Any) -> Any:
         return {"kind": value} if isinstance(value, str) else value
+
+    @field_validator("baseline")
+    @classmethod
+    def _names_something(cls, value: Point | None) -> Point | None:
+        if value is not None and not value.named():
+            raise ValueError("names no axis, such as {num_gpu: 60}")
+        return value
 
     @field_validator("axes", "include")
     @classmethod

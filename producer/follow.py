@@ -11,32 +11,43 @@ from kombu.exceptions import OperationalError
 from contracts.failures import SweepIncomplete
 from contracts.store import Progress, Store
 from producer.progress import ProgressView
+from producer.published import Published
 from producer.reconcile import Reconciler, lost_connection
 
 POLL_S = 0.1
 
 
 def follow(
-    store: Store, execution: str, view: ProgressView, reconciler: Reconciler, watch: Callable[[], None]
+    store: Store,
+    execution: str,
+    view: ProgressView,
+    published: Published,
+    reconciler: Reconciler,
+    watch: Callable[[], None],
 ) -> Progress:
     """Show progress until the execution is finished; return the last progress.
 
     An outage of Redis is waited out. ``watch`` is called once a round.
 
     Raises:
-        SweepIncomplete: the aggregator says that it can't summarise.
+        SweepIncomplete: the aggregator says that it can't summarise, or the sweep was begun anew elsewhere.
     """
     away = False
     while True:
         watch()
         try:
             progress = store.progress(execution)
+            for one in published.news():
+                view.extend(len(one.jobs))
+                view.say(one.why)
             view.show(progress)
             if progress.status is None:
                 raise SweepIncomplete(
                     f"Redis came back without the execution {execution}: it keeps no append-only file "
                     "(see 'chimera doctor'). What was measured is lost; run the sweep again"
                 )
+            if progress.status == "abandoned":
+                raise SweepIncomplete(f"another 'chimera run --fresh' has taken the place of {execution}")
             if progress.status != "running":
                 return progress
             problem = store.problem(execution)

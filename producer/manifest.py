@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from contracts.manifest import Manifest, OrderedJob
+from contracts.blocks import listed
+from contracts.manifest import Manifest
 from producer.plan import Plan
 
 _RECORDED = ("chimera-bench", "celery", "kombu", "redis", "httpx", "pydantic", "msgpack", "xllamacpp")
@@ -27,10 +28,8 @@ def make_manifest(plan: Plan) -> Manifest:
         spec=plan.spec,
         configurations=plan.configurations,
         order_seed=plan.spec.order.seed,
-        order=tuple(
-            OrderedJob(job_id=j.job_id, configuration=j.configuration.name, run=j.run, block=j.block)
-            for j in plan.jobs(execution)
-        ),
+        order=listed(plan.jobs(execution)),
+        baseline=plan.baseline.name if plan.baseline else None,
         versions=_versions(),
         git_commit=_git_commit(plan.base_dir),
     )

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from analysis.design import design_of
 from contracts.base import SCHEMA_VERSION, content_hash
+from contracts.blocks import JobMaker
+from contracts.blocks import shuffled as shuffled
 from contracts.configuration import PARAMETER_NAMES, Configuration, Parameters, format_value
 from contracts.corpus import digest, discover, resolve_roots, root_names
 from contracts.failures import InputError
 from contracts.job import PROMPTS_VERSION, JobSpec
-from contracts.sweep import SweepSpec
+from contracts.sweep import Point, SweepSpec
+from producer.sweep_file import where
 
 MAX_JOBS = 1_000_000
 
@@ -45,40 +47,35 @@ class Plan:
 
     @property
     def size(self) -> int:
-        """Number of jobs."""
-        return len(self.configurations) * self.spec.runs
+        """Number of jobs that are published at the start: all of them, where the number of runs is fixed."""
+        return len(self.configurations) * self.spec.first_runs
+
+    @property
+    def most_jobs(self) -> int:
+        """Number of jobs that the sweep takes at most."""
+        most = len(self.configurations) * self.spec.most_runs
+        return most if self.spec.max_jobs is None else min(most, self.spec.max_jobs)
+
+    @property
+    def baseline(self) -> Configuration | None:
+        """The configuration that the sweep file makes the baseline."""
+        if self.spec.baseline is None:
+            return None
+        return next(c for c in self.configurations if _is_at(c, self.spec.baseline))
 
     def jobs(self, execution: str) -> list[JobSpec]:
-        """Return the jobs in the order in which they are published: block by block."""
+        """Return the jobs that are published at the start, in their order: block by block."""
+        maker = self.maker(execution)
+        blocks = design_of(self.spec, self.configurations).ask()
         return [
-            self._job(execution, configuration, block)
-            for block in range(1, self.spec.runs + 1)
-            for configuration in shuffled(self.configurations, self.spec.order.seed, block)
+            job
+            for number, block in enumerate(blocks, start=1)
+            for job in maker.block(number, ((request.configuration.id, request.run) for request in block))
         ]
 
-    def _job(self, execution: str, configuration: Configuration, block: int) -> JobSpec:
-        spec = self.spec
-        return JobSpec(
-            sweep=spec.name,
-            execution=execution,
-            configuration=configuration,
-            run=block,
-            block=block,
-            workload=spec.workload,
-            corpus_digest=self.corpus_digest,
-            base_dir=str(self.base_dir),
-            server=spec.server,
-            warmup=spec.warmup,
-            reset=configuration.parameters.num_gpu is None and configuration.model in self._num_gpu_given,
-            deadline_s=spec.deadline,
-            pool=spec.pool,
-        )
-
-    @cached_property
-    def _num_gpu_given(self) -> frozenset[str]:
-        """Models that Ollama would run with another configuration's num_gpu where one gives none (docs/servers.md)."""
-        given = (c.model for c in self.configurations if c.parameters.num_gpu is not None)
-        return frozenset(given) if self.spec.server.kind == "ollama" else frozenset()
+    def maker(self, execution: str) -> JobMaker:
+        """Return what makes the jobs of an execution of this plan."""
+        return JobMaker(self.spec, self.corpus_digest, str(self.base_dir), self.configurations, execution)
 
 
 def make_plan(spec: SweepSpec, sweep_file: Path) -> Plan:
@@ -104,6 +101,8 @@ def make_plan(spec: SweepSpec, sweep_file: Path) -> Plan:
         raise InputError(f"{sweep_file}: {error}") from None
     if not points:
         raise InputError(f"{sweep_file}: exclude: leaves no configuration")
+    _check_baseline(spec, points, sweep_file)
+    _check_limit(spec, points, sweep_file)
     return Plan(spec, sweep_file, corpus_digest, len(files), points)
 
 
@@ -114,7 +113,7 @@ def configurations(spec: SweepSpec) -> tuple[Configuration, ...]:
         InputError: too many, or two that can't be told apart by name.
     """
     axes = spec.axes.given() if spec.model is None else {"model": (spec.model,), **spec.axes.given()}
-    jobs = spec.runs * math.prod(len(values) for values in axes.values())
+    jobs = spec.most_runs * math.prod(len(values) for values in axes.values())
     if jobs > MAX_JOBS:
         raise InputError(f"axes: their product makes {jobs} jobs, more than {MAX_JOBS}")
     product = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
@@ -131,17 +130,34 @@ def configurations(spec: SweepSpec) -> tuple[Configuration, ...]:
     return made
 
 
-def shuffled(points: tuple[Configuration, ...], seed: int, block: int) -> list[Configuration]:
-    """Return the points in the block's random order.
+def _check_baseline(spec: SweepSpec, points: tuple[Configuration, ...], sweep_file: Path) -> None:
+    if spec.baseline is None:
+        return
+    found = [point.name for point in points if _is_at(point, spec.baseline)]
+    if len(found) != 1:
+        some = ", ".join(found[:3]) + (", …" if len(found) > 3 else "")
+        agree = (
+            f"{len(found)} configurations agree with it ({some})"
+            if found
+            else "no configuration agrees with it"
+        )
+        raise InputError(
+            f"{where(sweep_file, 'baseline')}: {agree}; name as many axes as single one out (see chimera plan)"
+        )
 
-    Sorted by a hash instead of shuffled by a generator: the order depends on nothing but seed, block
-    and point, on any version and machine.
-    """
 
-    def key(point: Configuration) -> bytes:
-        return hashlib.sha256(f"{seed}:{block}:{point.id}".encode()).digest()
+def _check_limit(spec: SweepSpec, points: tuple[Configuration, ...], sweep_file: Path) -> None:
+    limit = spec.max_jobs
+    if limit is not None and limit < len(points) * spec.first_runs:
+        raise InputError(
+            f"{where(sweep_file, 'runs.max_jobs')}: {limit} jobs are fewer than {len(points)} configurations × "
+            f"{spec.first_runs} runs, which are measured in any case"
+        )
 
-    return sorted(points, key=key)
+
+def _is_at(configuration: Configuration, point: Point) -> bool:
+    values = {"model": configuration.model, **configuration.parameters.given()}
+    return _agrees(values, point.named())
 
 
 def _agrees(point: dict[str, Any], partial: dict[str, Any]) -> bool:

@@ -24,9 +24,12 @@ def say_line(console: Console, line: str) -> None:
 class ProgressView:
     """Shows jobs done / running / failed, an ETA, and below that the current jobs."""
 
-    def __init__(self, console: Console, total: int, done_before: int) -> None:
+    def __init__(self, console: Console, total: int, done_before: int, *, grows: bool = False) -> None:
         self._console = console
         self._total = total
+        self._after_the_last = (
+            "waiting for the decision on more runs" if grows else "waiting for the summary and the report"
+        )
         self._done_before = done_before
         self._last_done = done_before
         self._began = self._last_done_at = time.monotonic()
@@ -60,6 +63,11 @@ class ProgressView:
         """Print one line above the bar."""
         say_line(self._console, line)
 
+    def extend(self, jobs: int) -> None:
+        """Count so many jobs more: another block was decided on."""
+        self._total += jobs
+        self._bar.update(self._task, total=self._total)
+
     def show(self, progress: Progress) -> None:
         counts = self._counts(progress)
         if self._console.is_terminal:
@@ -80,7 +88,7 @@ class ProgressView:
 
     def _jobs(self, progress: Progress) -> str:
         if progress.done >= self._total:
-            return "waiting for the summary and the report"
+            return self._after_the_last
         return ", ".join(f"{line['title']} on {line['slot']}" for line in progress.running.values())
 
     def _eta_s(self, progress: Progress) -> float | None:

@@ -1,7 +1,8 @@
 """Compares the plan with the store and sends again what got lost on the way.
 
-Three things can be lost: a job whose worker died (its message comes back only after the visibility
-timeout), a message that Redis handed out and nobody noted, and a chord's callback.
+Four things can be lost: a job whose worker died (its message comes back only after the visibility
+timeout), a message that Redis handed out and nobody noted, a chord's callback, and what comes after the last
+callback: the decision on the next block, the publishing of what was decided, or the finaliser.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import redis
 from kombu.exceptions import OperationalError
 
 from contracts.job import JobSpec
+from contracts.publish import Dispatcher
 from contracts.queues import pool_queue
 from contracts.store import Progress, Store
-from producer.dispatch import Dispatcher
+from producer.published import Published
 
 EVERY_S = 5.0
 
@@ -25,26 +27,33 @@ class Reconciler:
     """Acts only on what it sees twice in a row, ``EVERY_S`` apart; sending again is always safe."""
 
     def __init__(
-        self, store: Store, dispatcher: Dispatcher, jobs: list[JobSpec], say: Callable[[str], None]
+        self, store: Store, dispatcher: Dispatcher, published: Published, say: Callable[[str], None]
     ) -> None:
         self._store = store
         self._dispatcher = dispatcher
+        self._published = published
         self._say = say
-        self._jobs = {job.job_id: job for job in jobs}
+        self._jobs: dict[str, JobSpec] = {}
         self._by_configuration: dict[str, list[JobSpec]] = defaultdict(list)
-        for job in jobs:
-            self._by_configuration[job.configuration.id].append(job)
-        self._execution = jobs[0].execution
-        self._pool = jobs[0].pool
+        self._take_in()
+        self._execution = published.jobs[0].execution
+        self._pool = published.jobs[0].pool
         self._last = time.monotonic()
         self._suspects: set[str] = set()
         self._absent: set[str] = set()
+
+    def _take_in(self) -> None:
+        """Take in the jobs that were decided on since."""
+        for job in self._published.jobs[len(self._jobs) :]:
+            self._jobs[job.job_id] = job
+            self._by_configuration[job.configuration.id].append(job)
 
     def look(self, progress: Progress) -> None:
         """Look once per ``EVERY_S``; errors of Redis pass through."""
         if time.monotonic() - self._last < EVERY_S:
             return
         self._last = time.monotonic()
+        self._take_in()
         has_aggregator = self._store.has_aggregator()
         self._say_who_is_absent(progress, has_aggregator)
         suspects = self._find_jobs(progress)
@@ -74,19 +83,28 @@ class Reconciler:
             return dead
         # Nothing runs and nothing is queued: what is missing was handed out to a worker that is gone.
         done = self._store.jobs_done(self._execution)
-        return dead | {f"message:{job_id}" for job_id in self._jobs if job_id not in done}
+        missing = [job_id for job_id in self._jobs if job_id not in done]
+        block = self._never_published(missing)
+        return dead | ({f"block:{block}"} if block else {f"message:{job_id}" for job_id in missing})
+
+    def _never_published(self, missing: list[str]) -> int | None:
+        """Return the block of which no job was done, if just those are missing: its decision was not carried out."""
+        newest = [job.job_id for job in self._published.newest]
+        return self._published.later.get(newest[0]) if newest and set(newest) == set(missing) else None
 
     def _find_callbacks(self, progress: Progress) -> set[str]:
-        """Return the callbacks that look lost, each as ``kind:id``."""
+        """Return the callbacks, and what comes after them, that look lost, each as ``kind:id``."""
         done = self._store.jobs_done(self._execution)
-        summarised = self._store.summarised(self._execution)
+        due = self._store.due(self._execution)
         found = {
             f"callback:{configuration_id}"
-            for configuration_id, jobs in self._by_configuration.items()
-            if configuration_id not in summarised and all(job.job_id in done for job in jobs)
+            for configuration_id, runs in due.items()
+            if len(jobs := self._by_configuration[configuration_id]) == runs
+            and all(job.job_id in done for job in jobs)
         }
-        if len(summarised) == len(self._by_configuration) and progress.status == "running":
-            found.add("finaliser:")
+        if not due and progress.status == "running":
+            block = self._published.next_block
+            found.add("finaliser:" if block is None else f"decision:{block}")
         return found
 
     def _send_again(self, suspect: str) -> None:
@@ -95,6 +113,10 @@ class Reconciler:
             job = self._by_configuration[key][0]
             self._say(f"{job.configuration_title}: the chord's callback did not come; sending it again")
             self._dispatcher.aggregate(job)
+        elif kind in ("block", "decision"):
+            what = "its jobs did not come" if kind == "block" else "the decision did not come"
+            self._say(f"block {key}: {what}; asking for it again")
+            self._dispatcher.decide(int(key))
         elif kind == "finaliser":
             if self._store.may_finalise(self._execution):
                 self._say("the finaliser did not come; sending it again")
@@ -104,7 +126,7 @@ class Reconciler:
             why = "its worker died" if kind == "dead" else "its message got lost"
             self._say(f"{job.title}: {why}; sending the job again")
             self._store.forget_running(self._execution, key)
-            self._dispatcher.send_again(job)
+            self._dispatcher.send_again(job, block=self._published.later.get(key))
 
 
 def lost_connection(error: redis.RedisError | OperationalError) -> bool:

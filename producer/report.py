@@ -11,18 +11,25 @@ from analysis.summary import summarise_records
 from contracts.failures import ChimeraError
 
 
-def report(results: Path, out: Path, sd: SdKind, ranking: RankingRule | None = None) -> str:
+def report(
+    results: Path,
+    out: Path,
+    sd: SdKind,
+    ranking: RankingRule | None = None,
+    baseline: str | None = None,
+) -> str:
     """Aggregate ``results`` into ``out`` and return the line that says so.
 
     A ``manifest.json`` beside the stages tells the rest of the report: hosts, order, planned runs, and the
-    rule of the ranking where none is given.
+    rule of the ranking and the baseline where none is given.
 
     Raises:
-        InputError: the results can't be read; names file, line and column.
+        InputError: the results can't be read (names file, line and column), or hold no configuration of the
+            baseline's name.
         ChimeraError: the disk takes no more.
     """
     records, manifest = read_results(results)
-    summary = summarise_records(records, manifest=manifest, sd=sd, ranking=ranking)
+    summary = summarise_records(records, manifest=manifest, sd=sd, ranking=ranking, baseline=baseline)
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_report(summary, out)

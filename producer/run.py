@@ -11,22 +11,24 @@ from rich.console import Console
 
 from contracts.celery_app import make_app
 from contracts.failures import InputError
+from contracts.job import JobSpec
 from contracts.manifest import Manifest
+from contracts.publish import Dispatcher
 from contracts.slots import SlotStatus
 from contracts.store import Store, check, connect
 from producer.broker import given_broker, home
 from producer.calibrate import calibrate_slots, describe
-from producer.dispatch import Dispatcher
 from producer.embedded import Embedded
 from producer.follow import follow
 from producer.manifest import make_manifest
 from producer.plan import Plan, make_plan
 from producer.preflight import check_slots
 from producer.progress import ProgressView, say_line
+from producer.published import Published
 from producer.reconcile import Reconciler
 from producer.results import check_writable, write_results
 from producer.sweep_file import load
-from producer.tables import show_ranking
+from producer.tables import jobs_in_words, show_ranking, until_in_words
 
 
 @dataclass(frozen=True)
@@ -69,35 +71,48 @@ def _run_on(url: str, plan: Plan, options: RunOptions, console: Console, watch: 
     taken_up = _take_up(store, plan, options.fresh)
     manifest = taken_up or _begin(store, plan)
     execution = manifest.execution
-    jobs = plan.jobs(execution)
-    done = store.jobs_done(execution)
-    missing = [job for job in jobs if job.job_id not in done]
     _announce(plan, slots, console)
-    if options.calibrate and missing:
+    if options.calibrate and _missing(store, Published(store, manifest, plan.maker(execution))):
         _calibrate(url, slots, console, watch)
+    # From here on no older message is carried out: what is missing now stays so until it is published.
+    store.put_base_dir(execution, str(plan.base_dir))
+    store.next_generation(execution)
+    published = Published(store, manifest, plan.maker(execution))
+    missing = _missing(store, published)
+    total = len(published.jobs)
     if taken_up:
+        so_far = "" if published.next_block is None else " so far"
         say_line(
             console,
-            f"resuming the unfinished execution {execution}: {plan.size - len(missing)} of {plan.size} jobs "
+            f"resuming the unfinished execution {execution}: {total - len(missing)} of {total} jobs{so_far} "
             f"are done, {len(missing)} run now (--fresh starts anew)",
         )
     dispatcher = Dispatcher(make_app(url, max_deadline_s=plan.spec.deadline), store, execution)
     dispatcher.publish(missing)
-    with ProgressView(console, plan.size, len(done)) as view:
-        reconciler = Reconciler(store, dispatcher, jobs, view.say)
-        follow(store, execution, view, reconciler, watch)
+    grows = published.next_block is not None
+    with ProgressView(console, total, total - len(missing), grows=grows) as view:
+        reconciler = Reconciler(store, dispatcher, published, view.say)
+        follow(store, execution, view, published, reconciler, watch)
     folder = write_results(store, execution, options.results)
     store.set_collected(execution)
     show_ranking(folder, console)
     return folder
 
 
+def _missing(store: Store, published: Published) -> list[JobSpec]:
+    done = store.jobs_done(published.jobs[0].execution)
+    return [job for job in published.jobs if job.job_id not in done]
+
+
 def _announce(plan: Plan, slots: list[SlotStatus], console: Console) -> None:
     say_line(
         console,
-        f"{plan.spec.name}: {len(plan.configurations)} configurations × {plan.spec.runs} runs = {plan.size} "
-        f"jobs over {plan.files} files, on slot(s) {', '.join(slot.slot for slot in slots)}",
+        f"{plan.spec.name}: {jobs_in_words(plan)} over {plan.files} files, "
+        f"on slot(s) {', '.join(slot.slot for slot in slots)}",
     )
+    until = until_in_words(plan.spec)
+    if until is not None:
+        say_line(console, f"until {until}")
 
 
 def _calibrate(url: str, slots: list[SlotStatus], console: Console, watch: Callable[[], None]) -> None:
@@ -114,11 +129,11 @@ def _calibrate(url: str, slots: list[SlotStatus], console: Console, watch: Calla
 def _take_up(store: Store, plan: Plan, fresh: bool) -> Manifest | None:
     """Return the manifest of the sweep's newest execution if its results are not on disk yet."""
     newest = store.newest(plan.sweep_id)
-    if newest is None or newest[1] == "collected":
+    if newest is None or newest[1] in ("collected", "abandoned"):
         return None
     manifest, status = newest
     if fresh:
-        store.next_generation(manifest.execution)  # what is left of it in the queues is dropped
+        store.abandon(manifest.execution)  # what is left of it in the queues is dropped
         return None
     for job_id in store.progress(manifest.execution).running:
         if not store.claimed(manifest.execution, job_id):

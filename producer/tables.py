@@ -13,8 +13,9 @@ from rich.text import Text
 
 from analysis.models import SweepSummary
 from analysis.statistics.estimate import Estimate
+from contracts.blocks import listed
 from contracts.configuration import PARAMETER_NAMES, format_value
-from contracts.sweep import Warmup
+from contracts.sweep import SweepSpec, Warmup
 from producer.plan import Plan
 from producer.progress import say_line
 
@@ -40,25 +41,49 @@ def show_plan(plan: Plan, job_s: float | None, slots: int | None, inert: list[st
 
     jobs = plan.jobs("plan")
     lines = [
-        f"jobs       {len(jobs)} = {len(plan.configurations)} configurations × {spec.runs} runs, "
+        f"jobs       {jobs_in_words(plan)}, "
         f"each {_preparation(spec.warmup)} and ingest → analysis → report over {plan.files} files",
         f"pool       {spec.pool}; server kind {spec.server.kind}; deadline {spec.deadline:g} s a job",
         f"order      randomised blocks, seed {spec.order.seed}: one run of every configuration per block",
     ]
     numbers = {c.id: index for index, c in enumerate(plan.configurations, start=1)}
-    shown = min(spec.runs, 5)
+    shown = min(spec.first_runs, 5)
     for block in range(1, shown + 1):
         lines.append(
             f"  block {block}  "
             + " ".join(f"#{numbers[j.configuration.id]}" for j in jobs if j.block == block)
         )
-    if spec.runs > shown:
-        lines.append(f"  … and {spec.runs - shown} more blocks")
+    if spec.first_runs > shown:
+        lines.append(f"  … and {spec.first_runs - shown} more blocks")
+    until = until_in_words(spec)
+    if until is not None:
+        lines.append(f"then       blocks of the configurations that still need runs, until {until}")
+    if plan.baseline is not None:
+        lines.append(f"baseline   #{numbers[plan.baseline.id]} {plan.baseline.name}")
     lines.append(f"duration   {_duration(plan, job_s, slots or 1)}")
     lines += [f"inert      {line}" for line in inert]
     lines.append(f"sweep id   {plan.sweep_id}")
     for line in lines:
         say_line(console, line)
+
+
+def jobs_in_words(plan: Plan) -> str:
+    """Return how many jobs a plan has, at least and at most."""
+    spec, count = plan.spec, len(plan.configurations)
+    if spec.until_precise is None:
+        return f"{plan.size} = {count} configurations × {spec.first_runs} runs"
+    most = f"{plan.size} … {plan.most_jobs}"
+    limit = "" if spec.max_jobs is None else f" (max_jobs {spec.max_jobs})"
+    return f"{most} = {count} configurations × {spec.first_runs} … {spec.most_runs} runs{limit}"
+
+
+def until_in_words(spec: SweepSpec) -> str | None:
+    """Return what a sweep runs until; ``None``: the number of its runs is fixed."""
+    until = spec.until_precise
+    if until is None:
+        return None
+    text = ", ".join(f"{name} ±{100 * target:g} %" for name, target in spec.until.items())
+    return text + ("" if until.max_time is None else f"; no block begins after {_minutes(until.max_time)}")
 
 
 def _preparation(warmup: Warmup) -> str:
@@ -68,12 +93,13 @@ def _preparation(warmup: Warmup) -> str:
 
 
 def _duration(plan: Plan, job_s: float | None, slots: int) -> str:
-    longest = plan.size * plan.spec.deadline / slots
-    bound = f"at most {_minutes(longest)} by the deadlines"
+    bound = f"at most {_minutes(plan.most_jobs * plan.spec.deadline / slots)} by the deadlines"
     if job_s is None:
         return f"not known: no earlier run of this sweep in the results folder; {bound} on {slots} slot(s)"
-    about = plan.size * job_s / slots
-    return f"about {_minutes(about)} on {slots} slot(s), at {job_s:.1f} s a job as last time; {bound}"
+    about = _minutes(plan.size * job_s / slots)
+    if plan.most_jobs > plan.size:
+        about += f" to {_minutes(plan.most_jobs * job_s / slots)}"
+    return f"about {about} on {slots} slot(s), at {job_s:.1f} s a job as last time; {bound}"
 
 
 def _minutes(seconds: float) -> str:
@@ -87,11 +113,9 @@ def _minutes(seconds: float) -> str:
 
 
 def plan_json(plan: Plan, inert: list[str]) -> str:
-    """Return the plan as JSON: configurations and the ordered jobs with their ids."""
-    jobs = [
-        {"job_id": j.job_id, "configuration": j.configuration.name, "run": j.run, "block": j.block}
-        for j in plan.jobs("plan")
-    ]
+    """Return the plan as JSON: configurations and the ordered jobs of the start with their ids."""
+    jobs = [line.model_dump(mode="json") for line in listed(plan.jobs("plan"))]
+    until = plan.spec.until_precise
     configurations = [{"id": c.id, **c.model_dump(mode="json")} for c in plan.configurations]
     tree = {
         "sweep": plan.spec.name,
@@ -99,7 +123,13 @@ def plan_json(plan: Plan, inert: list[str]) -> str:
         "corpus_digest": plan.corpus_digest,
         "files": plan.files,
         "configurations": configurations,
+        "baseline": plan.baseline.name if plan.baseline else None,
         "inert": inert,
+        "runs": {"min": plan.spec.first_runs, "max": plan.spec.most_runs},
+        "until": plan.spec.until or None,
+        "max_time": until.max_time if until else None,
+        "jobs_min": plan.size,
+        "jobs_max": plan.most_jobs,
         "jobs": jobs,
     }
     return json.dumps(tree, indent=2)

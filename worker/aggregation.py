@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,16 +12,17 @@ from contracts.manifest import Manifest, SlotIdentity
 from contracts.outcome import JobOutcome, ServerIdentity
 from contracts.records import records_of
 from contracts.store import Store
+from worker.rounds import Publisher, go_on, next_block
 
 
 def aggregate_configuration(
-    store: Store, execution: str, configuration_id: str, publish_finaliser: Callable[[], None]
+    store: Store, execution: str, configuration_id: str, publisher: Publisher
 ) -> dict[str, Any]:
-    """Summarise a configuration once all its runs have an outcome; after the last one, finalise.
+    """Summarise a configuration once all its runs have an outcome; after the last one that is due, go on.
 
     Does nothing where outcomes are missing: then an older generation's chord has fired.
     """
-    manifest = _manifest(store, execution)
+    manifest = _manifest(store, execution).with_rounds(store.rounds(execution))
     configuration = next(c for c in manifest.configurations if c.id == configuration_id)
     name = configuration.name
     job_ids = [job.job_id for job in manifest.order if job.configuration == name]
@@ -33,20 +33,30 @@ def aggregate_configuration(
     records = [record for outcome in outcomes for record in records_of(outcome)]
     summary = summarise_configuration(records, configuration=configuration, runs_planned=len(job_ids))
     store.put_slot_identities(execution, [_slot_identity(outcome, store) for outcome in outcomes])
-    summarised = store.put_summary(execution, configuration_id, summary.model_dump_json())
-    if summarised == len(manifest.configurations) and store.may_finalise(execution):
-        publish_finaliser()
-    return {"configuration": name, "summarised": summarised}
+    due = store.put_summary(
+        execution,
+        configuration_id,
+        summary.model_dump_json(),
+        figures=summary.over_runs.model_dump_json(),
+        runs=len(job_ids),
+    )
+    if due == 0:
+        go_on(store, publisher, manifest)
+    return {"configuration": name, "runs": len(job_ids), "due": due}
 
 
 def finalise(store: Store, execution: str) -> dict[str, Any]:
-    """Write the sweep's summary and report into the store and mark the execution as finished."""
-    manifest = _manifest(store, execution)
+    """Write the sweep's summary and report into the store and mark the execution as finished.
+
+    Does nothing where summaries are due or a block is still to be decided on.
+    """
+    manifest, rounds = _manifest(store, execution), store.rounds(execution)
     texts = store.summaries(execution)
     missing = [c.name for c in manifest.configurations if c.id not in texts]
-    if missing:
-        return {"execution": execution, "missing": missing}
-    finished = manifest.model_copy(
+    block = next_block(manifest, rounds)
+    if missing or block is not None or store.status(execution) == "abandoned":
+        return {"execution": execution, "missing": missing, "undecided": block}
+    finished = manifest.with_rounds(rounds).model_copy(
         update={"finished_at": datetime.now(UTC), "slots": tuple(store.slot_identities(execution))}
     )
     summaries = [ConfigurationSummary.model_validate_json(texts[c.id]) for c in manifest.configurations]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import redis
@@ -11,9 +11,9 @@ from celery import Celery, Task
 from celery.exceptions import Reject
 from pydantic import ValidationError
 
-from contracts.celery_app import send_finaliser
 from contracts.job import JobSpec
-from contracts.queues import AGGREGATE, CALIBRATE, FINALISE, MEASURE
+from contracts.publish import Dispatcher
+from contracts.queues import AGGREGATE, CALIBRATE, DECIDE, FINALISE, MEASURE
 from contracts.settings import broker_url, worker_settings
 from contracts.store import FOREVER, Store, connect, lease_key
 from worker.delivery import PATIENCE_S, SlotBusy, deliver
@@ -78,11 +78,22 @@ def register(app: Celery) -> None:
         """Chord callback of one configuration."""
         from worker.aggregation import aggregate_configuration  # a slot's worker needs no statistics
 
-        publish_finaliser = partial(send_finaliser, self.app, execution)
+        publisher = Dispatcher(self.app, _store(), execution)
         try:
-            return aggregate_configuration(_store(), execution, configuration_id, publish_finaliser)
+            return aggregate_configuration(_store(), execution, configuration_id, publisher)
         except Exception as error:
             _store().set_problem(execution, f"a configuration can't be summarised: {error!r}")
+            raise
+
+    @app.task(name=DECIDE, bind=True)
+    def decide_block(self: Task[Any, Any], execution: str, block: int) -> dict[str, Any]:
+        """Decide which configurations get another run; publish their jobs, or the finaliser."""
+        from worker.rounds import decide
+
+        try:
+            return decide(_store(), Dispatcher(self.app, _store(), execution), execution, block)
+        except Exception as error:
+            _store().set_problem(execution, f"block {block} can't be decided on: {error!r}")
             raise
 
     @app.task(name=FINALISE)

@@ -109,7 +109,8 @@ class RunFigures(Strict):
     itl_ms: float | None = None
     """Mean of its calls' mean inter-token latencies."""
     duration_ms: float | None = None
-    """Σ client wall time of its calls."""
+    """Σ client wall time of its calls. ``None``, as is joules_per_token, for a run with a cold call among others without:
+    its figure is mostly that of loading."""
     tokens: int | None = None
     """Σ"""
     joules_per_token: float | None = None
@@ -200,3 +201,5 @@ class Note(Strict):
     run: int | None = None
     stage: str | None = None
     text: str
+    rule: str | None = None
+    """What it is about, kebab-case: findings gather the notes of all configurations by it."""

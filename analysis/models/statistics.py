@@ -36,11 +36,18 @@ class Comparison(Strict):
     percent: float | None
     """100 × difference / baseline."""
     percent_interval: Interval | None = None
+    standard_error: float | None = None
+    """Of the difference, in the metric's unit."""
+    df: float | None = None
+    """Degrees of freedom of the t distribution that interval and p are from."""
+    moderated: bool = False
+    """A spread of few runs was raised towards the sweep's typical one (:mod:`analysis.statistics.comparison`)."""
     p: float | None = None
     p_holm: float | None = None
     """Adjusted for all comparisons of the report."""
     detectable_percent: float | None = None
-    """The smallest true difference that this many runs would have shown with a probability of 80 %."""
+    """The smallest true difference that this many runs would have shown with a probability of 80 %, at the
+    level that Holm's procedure ended with."""
     floor: float | None = None
     """Measurement floor of the difference, in the metric's unit; ``None``: not known, or it does not touch it."""
     verdict: Verdict
@@ -105,6 +112,9 @@ class MainEffects(Strict):
     """Fraction of the variance that slots (hosts) explain; ``None``: one slot, or not apart from the axes."""
     block_share: float | None = None
     """That of the blocks: drift over time."""
+    higher_share: float | None = None
+    """What configurations differ by beyond axes and pairs of axes: interactions of three and more, and pairs that
+    can't be estimated; ``None``: nothing is left for it, or it is not apart from the noise."""
     residual_share: float | None = None
     """What is left: the noise between runs."""
     balanced: bool

@@ -12,7 +12,7 @@ from analysis.statistics.description import Description
 from analysis.statistics.estimate import SdKind
 from contracts.base import Strict
 from contracts.manifest import SlotIdentity
-from contracts.sweep import Warmup
+from contracts.sweep import RunsSpec, Warmup
 
 RankingRule = Literal["clean-first", "speed"]
 """``clean-first``: a configuration with degenerate calls never stands above one without."""
@@ -37,7 +37,8 @@ class Ranked(Strict):
     throughput_tok_s: Description
     """Over runs."""
     overlaps_first: bool | None
-    """Whether its interval (mean ± sd) overlaps that of the first; ``None``: is the first, or can't be told."""
+    """Whether its mean ± sd overlaps that of the first, a rule of thumb that no verdict rests on any more;
+    ``None``: is the first, or can't be told."""
     below_floor: bool | None = None
     """Whether the rate's difference from the first is below the client's measurement floor; ``None``: is the
     first, no floor is known, or the server reported both rates, which the client's floor does not touch."""
@@ -48,6 +49,9 @@ class Ranked(Strict):
     degenerate_calls: int = 0
     why: str | None = None
     """Why it stands here, where its rate is not all that counts."""
+    comparison: Comparison | None = None
+    """Its throughput (candidate) against that of the first (baseline); ``p_holm`` is adjusted for the choice of the
+    first by the data (:mod:`analysis.ranking`). ``None``: is the first, or not compared with it."""
 
 
 class InertAxis(Strict):
@@ -88,7 +92,11 @@ class SweepSummary(Strict):
     versions: dict[str, str]
     order_seed: int | None
     runs_planned: int | None
-    """Per configuration."""
+    """Per configuration; ``None``: not known, or not fixed beforehand (then runs_until)."""
+    runs_until: RunsSpec | None = None
+    """How the sweep ran until precise."""
+    ended_because: str | None = None
+    """Why such a sweep ended, in words."""
     warmup: Warmup | None = None
     """Warm-up calls before each run, or ``unload``."""
     models: tuple[str, ...]

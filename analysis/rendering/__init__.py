@@ -6,6 +6,7 @@ from analysis.files import json_text
 from analysis.models import SweepSummary
 from analysis.rendering.html import render_document as _html
 from analysis.rendering.layout import report
+from analysis.rendering.layout.importance import by_importance
 from analysis.rendering.markdown import render_document as _markdown
 
 
@@ -20,5 +21,5 @@ def render_markdown(summary: SweepSummary) -> str:
 
 
 def render_html(summary: SweepSummary) -> str:
-    """Return ``report.html``: one file that loads nothing."""
-    return _html(report(summary))
+    """Return ``report.html``: one file that loads nothing, and leaves out sections rather than grow beyond 3 MB."""
+    return _html(report(summary), by_importance(summary))

@@ -9,6 +9,7 @@ from analysis.rendering.document import (
     Block,
     Bullet,
     Bullets,
+    Chart,
     Document,
     Lines,
     Paragraph,
@@ -70,8 +71,18 @@ def _blocks(blocks: tuple[Block, ...], level: int) -> Iterator[str]:
                 yield "\n".join(_bullet(item) for item in block.items)
             case Table():
                 yield _table(block)
+            case Chart():
+                yield from _chart(block)
             case Verbatim():
                 yield fence(block.text)
+
+
+def _chart(chart: Chart) -> Iterator[str]:
+    """What the chart says, in words; its figures where they stand nowhere else."""
+    yield f"**{inline(chart.title)}.** {inline(chart.text)}"
+    if chart.tabular:
+        yield _table(chart.table)
+    yield from map(inline, chart.notes)
 
 
 def _bullet(item: Bullet) -> str:

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from analysis.statistics import sequential
 from analysis.statistics.estimate import Estimate, SdKind, estimate
 from analysis.statistics.interval import Interval
-from contracts.base import Strict
+from analysis.statistics.intervals import mean_interval, median_interval
+from analysis.statistics.percentiles import Percentile, percentiles
+from analysis.statistics.quantiles import quantile_of_sorted
 
-
-class Percentile(Strict):
-    """A tail percentile, or how many values it would take."""
-
-    percent: float
-    """90, 95, 99."""
-    value: float | None
-    """``None``: the sample can't carry it."""
-    needs: int
-    """Values that LoadGen's rule asks for."""
+__all__ = ["Description", "Percentile", "describe"]
 
 
 class Description(Estimate):
@@ -43,10 +37,35 @@ class Description(Estimate):
         return cls(n=0, mean=None, sd=None, cv=None)
 
 
-def describe(values: Iterable[float | None], kind: SdKind = "sample") -> Description:
+def describe(
+    values: Iterable[float | None],
+    kind: SdKind = "sample",
+    *,
+    confidence_sequence: bool = False,
+    last: int = sequential.LAST_LOOK,
+) -> Description:
     """Describe the known values; a ``None`` is left out, and ``n`` shows it.
 
-    The result does not depend on the order of the values.
+    The result does not depend on the order of the values. ``kind`` is that of ``sd`` and ``cv``; intervals rest
+    on the sample's.
+
+    ``confidence_sequence``: how many values there are was decided by looking at them, ``last`` at most. Then the
+    mean's interval is one that holds at whichever number one stops, and the median has none: its interval is
+    for a fixed number.
     """
-    known = [value for value in values if value is not None]
-    return Description(**dict(estimate(known, kind)))
+    known = sorted(float(value) for value in values if value is not None)
+    if not known:
+        return Description.none()
+    return Description(
+        **dict(estimate(known, kind)),
+        median=quantile_of_sorted(known, 0.5),
+        q1=quantile_of_sorted(known, 0.25),
+        q3=quantile_of_sorted(known, 0.75),
+        min=known[0],
+        max=known[-1],
+        mean_interval=sequential.confidence_sequence(known, last)
+        if confidence_sequence
+        else mean_interval(known),
+        median_interval=None if confidence_sequence else median_interval(known),
+        percentiles=percentiles(known),
+    )

@@ -204,7 +204,12 @@ def _stages(
             | {"prompt_tokens": 300, "total_duration_ms": first + eval_ms, "prompt_eval_ms": prompt}
             | {"eval_ms": eval_ms, "eval_tokens": tokens, "load_ms": load, "itl_mean_ms": eval_ms / tokens}
             | {"response_chars": 4 * tokens, "arrival_clock": "kernel", "suspect": (), "sendings": 1}
-            | {"frame_tokens": "one", "text": made.text(c, run), "context": 2048, "quantisation": "Q4_K_M"}
+            | {
+                "frame_tokens": "one",
+                "text": made.text(c, run),
+                "context": c.parameters.num_ctx or 2048,
+                "quantisation": "Q4_K_M",
+            }
             | ({"telemetry": _telemetry(eval_ms, rng)} if made.gpu else {})
             | ({"findings": ("A finding.",), "recommendations": ()} if stage == "analysis" else {})
         )

@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from analysis.applied import same_value
 from analysis.models import AppliedParameter, ConfigurationSummary, SweepSummary
-from analysis.rendering.document import Block, Bullet, Bullets, Lines, Paragraph, Row, Section, Table
+from analysis.provenance import provenance as provenance_of
+from analysis.rendering.document import (
+    Block,
+    Bullet,
+    Bullets,
+    Document,
+    Lines,
+    Paragraph,
+    Row,
+    Section,
+    Table,
+)
+from analysis.rendering.layout.findings import findings_blocks, findings_of
+from analysis.rendering.layout.grounding import grounding_sections
 from analysis.rendering.layout.metrics import aggregate_section, calls_section, statistics_section
+from analysis.rendering.layout.over_runs import over_runs_sections
+from analysis.rendering.layout.provenance import provenance_section
 from analysis.rendering.layout.telemetry import telemetry_sections
 from analysis.rendering.layout.words import NOT_RECORDED, parameter_value
 from analysis.rendering.layout.workflow import technical_report_section, workflow_section
@@ -29,10 +44,27 @@ def configuration_section(c: ConfigurationSummary, sweep: SweepSummary, anchor: 
             technical_report_section(c),
             calls_section(c),
             statistics_section(c),
+            *over_runs_sections(c),
+            *grounding_sections(c),
             *_same_text(c),
             *telemetry_sections(c),
         ),
         anchor=anchor,
+    )
+
+
+def configuration_report(c: ConfigurationSummary, sweep: SweepSummary) -> Document:
+    """Return a document of one configuration alone: the first seed's, with what the rules say of it and its origin."""
+    section = configuration_section(c, sweep, "")
+    header, *rest = section.blocks
+    return Document(
+        section.title,
+        (
+            header,
+            Section("Key Findings", findings_blocks(findings_of(sweep, c.config))),
+            *rest,
+            provenance_section(provenance_of(sweep)),
+        ),
     )
 
 

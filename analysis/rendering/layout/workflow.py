@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analysis.models import ConfigurationSummary, ShownRun
 from analysis.rendering.document import Block, Bullet, Bullets, Paragraph, Section, Verbatim
+from analysis.rendering.layout.grounding import checked_words, grounding_of, marks
 from analysis.rendering.layout.words import NOT_RECORDED
 from analysis.rendering.numbers import count, seconds
 
@@ -13,6 +14,8 @@ _BY_MODEL = (
     "Written by the model and not checked against the data: its figures may be invented. "
     "The measured figures are in the tables of this report."
 )
+_CHECKED = "Written by the model. {} The measured figures are in the tables of this report."
+_WORDS = "The model's words, not Chimera's findings:"
 
 
 def workflow_section(c: ConfigurationSummary) -> Section:
@@ -20,29 +23,51 @@ def workflow_section(c: ConfigurationSummary) -> Section:
     shown = c.shown
     if shown is None:
         return Section("Workflow Summary", (_NO_RUN,))
-    files = NOT_RECORDED if shown.files_total is None else count(shown.files_total)
     return Section(
         "Workflow Summary",
         (
-            Paragraph(f"Of run {shown.run}: {shown.why}."),
-            Bullets((Bullet(f"Files analyzed: {files}"), Bullet(f"Execution time: {_execution(shown)}"))),
-            Section("Data Summary", (_verbatim(shown.data_summary),)),
-            Section("Key Findings", _captured(shown.findings)),
-            Section("Recommendations", _captured(shown.recommendations)),
+            *summary_blocks(shown),
+            Section("Key Findings", captured(shown.findings)),
+            Section("Recommendations", captured(shown.recommendations)),
         ),
+    )
+
+
+def summary_blocks(shown: ShownRun) -> tuple[Block, ...]:
+    """Which run is shown, its files and times, and the data summary."""
+    files = NOT_RECORDED if shown.files_total is None else count(shown.files_total)
+    return (
+        Paragraph(f"Of run {shown.run}: {shown.why}."),
+        Bullets((Bullet(f"Files analyzed: {files}"), Bullet(f"Execution time: {_execution(shown)}"))),
+        Section("Data Summary", (_verbatim(shown.data_summary),)),
     )
 
 
 def technical_report_section(c: ConfigurationSummary) -> Section:
     """The model's text, marked and fenced off."""
-    title = "Technical Report (LLM Generated)"
+    return Section("Technical Report (LLM Generated)", text_blocks(c))
+
+
+def text_blocks(c: ConfigurationSummary) -> tuple[Block, ...]:
+    """Where the shown text is from, whether it was checked, and the text."""
     shown = c.shown
     if shown is None:
-        return Section(title, (_NO_RUN,))
+        return (_NO_RUN,)
     if shown.text is None or shown.text_outcome is None:
-        return Section(title, (Paragraph(f"The text of run {shown.run} is {NOT_RECORDED}."),))
-    source = f"Run {shown.run}, stage {shown.text_stage}, outcome {shown.text_outcome.value}. {_BY_MODEL}"
-    return Section(title, (Paragraph(source), Verbatim(shown.text, by_model=True)))
+        return (Paragraph(f"The text of run {shown.run} is {NOT_RECORDED}."),)
+    checked = grounding_of(c, shown.run, shown.text_stage)
+    by = _BY_MODEL if checked is None else _CHECKED.format(checked_words(checked))
+    source = f"Run {shown.run}, stage {shown.text_stage}, outcome {shown.text_outcome.value}. {by}"
+    return (Paragraph(source), Verbatim(shown.text, by_model=True, marks=marks(checked)))
+
+
+def captured(texts: tuple[str, ...] | None) -> tuple[Block, ...]:
+    """What was parsed from the model's answer, marked as the model's."""
+    if texts is None:
+        return (Paragraph("Not recorded."),)
+    if not texts:
+        return (Bullets((Bullet(_NONE_CAPTURED),)),)
+    return (Paragraph(_WORDS), Bullets(tuple(Bullet(text) for text in texts)))
 
 
 def _execution(shown: ShownRun) -> str:
@@ -54,11 +79,3 @@ def _execution(shown: ShownRun) -> str:
 
 def _verbatim(text: str | None) -> Block:
     return Verbatim(text) if text else Paragraph(f"The data summary is {NOT_RECORDED}.")
-
-
-def _captured(texts: tuple[str, ...] | None) -> tuple[Block, ...]:
-    if texts is None:
-        return (Paragraph("Not recorded."),)
-    if not texts:
-        return (Bullets((Bullet(_NONE_CAPTURED),)),)
-    return (Paragraph("The model's words, not checked:"), Bullets(tuple(Bullet(text) for text in texts)))

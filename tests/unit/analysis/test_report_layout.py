@@ -6,9 +6,14 @@ import re
 
 import pytest
 
+from analysis.models import Figure, GroundingRate, SweepSummary, TextGrounding
 from analysis.rendering import render_markdown
+from analysis.rendering.layout import configuration_report
+from analysis.rendering.markdown import render_document
 from analysis.summary import summarise_records, summarise_sweep
 from contracts.records import records_of
+from contracts.sweep import RunsSpec
+from tests.support.synthetic import Shape, demo, synthetic
 
 
 @pytest.fixture
@@ -29,11 +34,24 @@ def test_sections_in_the_seeds_order(markdown) -> None:
     one = section(markdown, "## Chimera Agent Report: b_first (chimera)")
     assert re.findall(r"^### (.*)$", one, re.MULTILINE) == [
         *("Configuration", "Aggregate Metrics", "Excluded", "Workflow Summary"),
-        *("Technical Report (LLM Generated)", "LLM Call Metrics", "Statistical Summary", "Telemetry"),
+        *("Technical Report (LLM Generated)", "LLM Call Metrics", "Statistical Summary"),
+        *("Statistics over Runs", "Telemetry"),
     ]
     assert re.findall(r"^## (.*)$", markdown, re.MULTILINE) == [
-        *("Sweep Overview", "Conditions of Measurement", "Chimera Agent Report: b_first (chimera)"),
+        *(
+            "Sweep Overview",
+            "Comparisons with the Baseline",
+            "Effects",
+            "Charts",
+            "Conditions of Measurement",
+        ),
+        *("Provenance", "Chimera Agent Report: b_first (chimera)"),
         *("Chimera Agent Report: a_second (chimera)", "How to Read This"),
+    ]
+    overview = section(markdown, "## Sweep Overview")
+    assert re.findall(r"^### (.*)$", overview, re.MULTILINE) == [
+        *("Key Findings", "Recommendations", "Configurations", "Outcome Rates", "Excluded"),
+        "Slots, Hosts and Servers",
     ]
 
 
@@ -132,3 +150,143 @@ def test_a_sweep_without_any_record(manifest) -> None:
 def test_a_long_list_of_exclusions_is_cut_and_counted(record) -> None:
     markdown = render_markdown(summarise_records([record(run=run, outcome="timeout") for run in range(150)]))
     assert "… and 50 more: summary.json names them all." in markdown
+
+
+@pytest.fixture(scope="module")
+def planted() -> SweepSummary:
+    """num_gpu 80 is 12 % faster, slot gpu-7 6 % slower; one run aborted, one suspect."""
+    return demo().summary()
+
+
+@pytest.fixture(scope="module")
+def rich(planted) -> str:
+    return render_markdown(planted)
+
+
+def rows(markdown: str, heading: str) -> list[list[str]]:
+    """Cells of the first table below the heading, its header first."""
+    first = section(markdown, heading).split("\n| ", 1)[1].split("\n\n", 1)[0]
+    lines = f"| {first}".splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "---" not in line]
+
+
+def test_the_answer_comes_first(rich) -> None:
+    found = section(rich, "### Key Findings")
+    assert re.findall(r"^#### (.*)$", found, re.MULTILINE) == [
+        *("Best Configurations", "What Matters", "What to Distrust"),
+    ]
+    best = section(rich, "#### Best Configurations")
+    assert "has the highest mean; no difference is shown between it and" in best
+    header, first, *others = rows(rich, "#### Best Configurations")
+    assert header[:3] == ["Metric", "Best mean", "Mean, 95 % interval"]
+    assert first[0] == "Throughput" and first[-1] == "better" and first[4].startswith("+1")
+    assert [row[0] for row in others] == ["TTFT", "Energy per token"]
+    assert "Throughput: num_gpu explains" in section(rich, "#### What Matters")
+    distrust = section(rich, "#### What to Distrust")
+    assert "- **Warning, slot outlier**: Slot gpu-7 is" in distrust
+    assert "- **Slot outlier**: Look at gpu-7's clocks" in section(rich, "### Recommendations")
+
+
+def test_nothing_is_said_twice(planted, rich) -> None:
+    for finding in planted.findings:
+        if finding.rule.startswith("best:") and finding.rule != "best:throughput":
+            continue  # in a table
+        text = finding.text[:60].replace("<", "&lt;").replace("*", "\\*")
+        assert section(rich, "## Sweep Overview").lower().count(text.lower()) == 1, finding.rule
+    advice = section(rich, "### Recommendations").splitlines()
+    assert len(advice) == len(set(advice)) or advice.count("") > 0
+
+
+def test_the_table_of_configurations(rich) -> None:
+    header, *body = rows(rich, "### Configurations")
+    assert header == [
+        *("Rank", "Configuration", "Throughput (tok/s)", "CV", "TTFT (ms)", "Energy per token (J)"),
+        *("Throughput against the baseline", "Verdict", "Throughput against the first"),
+        *("num_gpu", "num_ctx", "temperature", "Runs complete", "Calls by outcome"),
+    ]
+    assert [row[0] for row in body] == [str(rank) for rank in range(1, 9)]
+    assert all(re.match(r"[\d.]+ (± [\d.]+|\([\d.]+ to [\d.]+\))$", row[2]) for row in body)
+    baseline = next(row for row in body if row[1] == "num_gpu=40,num_ctx=1024,temperature=0.2")
+    assert "baseline" in baseline
+    assert {row[8].split(",")[0] for row in body} == {"first", "no difference shown", "slower"}
+
+
+def test_every_comparison_has_interval_p_verdict_and_what_could_be_shown(rich, planted) -> None:
+    assert "Baseline: num_gpu=40,num_ctx=1024,temperature=0.2. " in rich
+    text = section(rich, "## Comparisons with the Baseline")
+    tables = [line for line in text.splitlines() if line.startswith("| num_gpu")]
+    assert len(tables) == len(planted.comparisons)
+    faster = next(line for line in tables if "num_gpu=80,num_ctx=1024,temperature=0.8 | Throughput" in line)
+    assert re.search(r"\+1\d\.\d % \([\d.]+ to [\d.]+\) \| &lt; 0.001 \| better \| [\d.]+ % \|", faster)
+
+
+def test_effects_of_axes_slots_and_time(rich) -> None:
+    header, *body = rows(rich, "### Main Effects: Throughput")
+    assert header[:2] == ["What", "Share of the variance"]
+    assert body[0][0] == "num_gpu" and body[0][3] == "&lt; 0.001"
+    names = [row[0] for row in body]
+    assert "num_ctx" in names and "num_gpu × temperature" in names and "noise between runs" in names
+    slots = [row for row in rows(rich, "### Slots") if row[0] == "Throughput"]
+    assert [row[-1] for row in slots if row[3] == "gpu-7"] == ["outlying"]
+    assert "drift shown" in section(rich, "### Drift over Time")
+
+
+def test_stages_over_runs(rich) -> None:
+    one = section(rich, "## Chimera Agent Report: num_gpu=40,num_ctx=1024,temperature=0.2 (chimera)")
+    figures = rows("\n" + one, "### Statistics over Runs")
+    assert figures[0] == [
+        *("Figure", "n", "Mean", "95 % interval", "sd", "CV", "Median", "95 % interval of it", "IQR"),
+        *("Min", "Max"),
+    ]
+    names = [row[0] for row in figures[1:3]]
+    assert names == ["Throughput, Σ tokens / Σ eval time (tok/s)", "Throughput, mean of rates (tok/s)"]
+    assert "Ratio of sums" in one
+    assert "Runs: 8 planned, 7 with a valid call, excluded: suspect 1." in one
+    assert re.search(r"p99 takes [\d,]+ runs, [\d,]+ more than there are", one)
+
+
+def test_one_run_has_neither_sd_nor_cv() -> None:
+    markdown = render_markdown(synthetic(runs=1, shape=Shape(cold_first=False)).summary())
+    row = rows(markdown, "### Statistics over Runs")[1]
+    assert row[1] == "1" and row[4:6] == ["one run", "one run"] and row[3] == "–"
+
+
+def test_the_models_words_are_marked_and_stand_below(rich) -> None:
+    assert rich.index("### Key Findings") < rich.index("The model's words, not Chimera's findings:")
+
+
+def test_a_configuration_alone_has_its_findings_and_origin(planted) -> None:
+    c = planted.configurations[0]
+    made = render_document(configuration_report(c, planted))
+    assert made.startswith("# Chimera Agent Report: num_gpu=40,num_ctx=1024,temperature=0.2 (chimera)\n")
+    assert "- **Suspect calls**: 1 of 128 calls is suspect and left out" in section(made, "## Key Findings")
+    assert "\n## Provenance\n" in made
+
+
+def test_figures_of_a_text_are_marked_with_the_truth(planted) -> None:
+    c = planted.configurations[0]
+    text = c.shown.text
+    start = text.index("4 files")
+    figure = Figure(
+        **{"figure": "4 files", "kind": "file_count", "context": "4 files were read", "truth": "3"},
+        **{"verdict": "contradicted", "start": start, "end": start + 7},
+    )
+    grounded = c.model_copy(
+        update={
+            "groundings": (TextGrounding(run=c.shown.run, stage=c.shown.text_stage, figures=(figure,)),),
+            "grounding": GroundingRate(texts=8, figures=24, supported=8, contradicted=8, not_found=8),
+        }
+    )
+    made = render_document(configuration_report(grounded, planted))
+    assert "1 figure checked against the data: 0 supported, 1 contradicted, 0 not found" in made
+    body = section(made, "## Grounding")
+    assert "24 figures in 8 texts: 8 supported (33.3 %), 8 contradicted (33.3 %)" in body
+    assert "| 4 files | file count | contradicted | 3 | 4 files were read |" in body
+
+
+def test_how_long_it_ran_until_precise(planted) -> None:
+    until = RunsSpec(min=3, max=30, until={"throughput": 0.01, "ttft": 0.05})
+    summary = planted.model_copy(update={"runs_until": until, "ended_because": "all are precise"})
+    made = render_markdown(summary)
+    assert "**Runs planned:** 3 to 30 per configuration, until throughput ± 1 %, ttft ± 5 %  " in made
+    assert "**Ended because:** all are precise  " in made

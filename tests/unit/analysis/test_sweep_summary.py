@@ -15,6 +15,7 @@ from analysis.statistics.estimate import estimate
 from analysis.summary import ConfigurationSummary, summarise_configuration, summarise_records, summarise_sweep
 from contracts.manifest import SlotIdentity
 from contracts.records import records_of
+from tests.support.synthetic import Shape, synthetic
 
 
 def online(outcome, manifest, sd="sample", aborted=(2,), unload=False) -> SweepSummary:
@@ -156,22 +157,27 @@ def test_ranked_by_throughput_over_runs_and_unrated_last(record) -> None:
         (2, "slow", False),
         (None, "failed", None),
     ]
-    assert summary.verdict == "fast (chimera) is ahead of the others by more than their spreads (n = 2 runs)."
+    assert summary.verdict == (
+        "fast has the highest mean; none can be claimed between it and slow: a test takes 3 complete runs of each."
+    )
 
 
-def test_no_winner_is_claimed_where_intervals_overlap(record) -> None:
+def test_no_winner_is_claimed_where_none_is_shown(record) -> None:
     rows = [
         *runs(record, "a", [90, 100, 110]),
         *runs(record, "b", [85, 95, 105]),
         *runs(record, "c", [1, 2, 3]),
     ]
     summary = summarise_records(rows)
-    assert summary.verdict == "No clear difference at n = 3 runs between a (chimera) and b (chimera)."
+    assert summary.verdict.startswith(
+        "a has the highest mean; no difference is shown between it and b (n = 3 runs;"
+    )
+    assert "the other one is slower: c, −98.0 %" in summary.verdict
 
 
 def test_no_winner_is_claimed_from_single_runs(record) -> None:
     summary = summarise_records([*runs(record, "a", [90]), *runs(record, "b", [10])])
-    assert summary.verdict.startswith("No difference can be claimed at n = 1 runs")
+    assert "none can be claimed between it and b: a test takes 3 complete runs of each" in summary.verdict
 
 
 @pytest.mark.parametrize(
@@ -210,15 +216,17 @@ def test_mixed_places_are_warned_of(record, manifest) -> None:
         "not every configuration was measured on the same slots",
         "different servers: ollama 0.12, ollama 9",
         "m:1 was not the same model in all runs: digests abc, other",
-        "b_first (chimera) was not run with one context length: 1024, 2048 tokens",
+        "b_first was not run with one context length: 1024, 2048 tokens",
         "1 call was cut at the asked length limit",
         "fewer than 3 complete runs",
     ):
         assert part in found, part
 
 
-def test_a_plain_sweep_has_no_warnings(outcome, manifest) -> None:
-    assert online(outcome, manifest(), aborted=()).warnings == ()
+def test_a_plain_sweep_has_findings_and_no_warnings() -> None:
+    summary = synthetic(shape=Shape(cold_first=False)).summary()
+    assert summary.warnings == ()
+    assert summary.findings[0].rule == "best:throughput"
 
 
 def test_estimators_are_not_mixed(record) -> None:
@@ -236,5 +244,5 @@ def test_a_configuration_that_fails_in_its_slow_stage_is_not_ahead(record) -> No
     half = [r for n in (1, 2, 3) for r in run("half", n, "aborted")]
     summary = summarise_records([*whole, *half])
     assert [(place.config, place.rank) for place in summary.ranking] == [("whole", 1), ("half", None)]
-    assert "ahead" not in summary.verdict
+    assert summary.verdict == "One configuration with complete runs: there is nothing to compare it with."
     assert "not every run of half is complete" in " ".join(summary.warnings)

@@ -1,0 +1,135 @@
+"""A text's figures against the ingested files and what was measured: supported, contradicted or not found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from analysis.grounding.cited import Cited
+from analysis.grounding.counts import ALL, KINDS, claim_of, share_of
+from analysis.grounding.dates import Dates
+from analysis.grounding.labels import Index, rounds_to
+from analysis.grounding.layout import Block, blocks_of, lines_of
+from analysis.grounding.measured import Measured
+from analysis.grounding.names import Names
+from analysis.grounding.nearby import claim_at, context_of
+from analysis.grounding.scan import MAX_CHARS, Token, gaps, scan
+from analysis.grounding.verdict import NOT_FOUND, Judged
+from analysis.models.grounding import Figure, FigureKind, GroundingRate, TextGrounding
+from contracts.facts import Facts
+
+_REST = re.compile(r"\s{0,20}(?:\.\.\.|…)\s?and \d{1,9} more\s{0,20}")
+
+
+class Grounder:
+    """Facts, indexed once to judge any number of texts."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._names = Names(facts)
+        self._index = Index(facts)
+        self._dates = Dates(facts)
+
+    def ground(self, text: str, measured: Measured | None = None) -> tuple[Figure, ...]:
+        """Return the figures of a text in order, disjoint, with their verdicts.
+
+        At most the first :data:`~analysis.grounding.scan.MAX_FIGURES`, and none beyond
+        :data:`~analysis.grounding.scan.MAX_CHARS` characters.
+        """
+        cited = Cited(measured or Measured())
+        lines = lines_of(text[:MAX_CHARS])
+        blocks = blocks_of(lines)
+        tokens = list(scan(text, lines))
+        figures = []
+        for token, (low, high) in zip(tokens, gaps(tokens), strict=True):
+            block = blocks[token.line.start]
+            start = token.start
+            kind: FigureKind
+            if token.kind == "file_name":
+                start, judged = self._name(token, low)
+                kind = "file_name"
+            elif token.kind == "date":
+                judged = self._dates.judge(text, token, KINDS.get(block.kind or ""), cited.dates)
+                kind = "date"
+            else:
+                kind, judged = self._number(text, token, low, high, block, cited)
+            figures.append(
+                Figure(
+                    figure=text[start : token.end],
+                    kind=kind,
+                    context=context_of(token.line, start, token.end),
+                    verdict=judged[0],
+                    truth=judged[1],
+                    start=start,
+                    end=token.end,
+                )
+            )
+        return tuple(figures)
+
+    def _name(self, token: Token, low: int) -> tuple[int, Judged]:
+        """Return where the file's name begins, not before ``low``, and its verdict."""
+        line = token.line
+        start = self._names.start_of(line.text, token.start - line.start, token.end - line.start)
+        path = self._names.find(line.text[start : token.end - line.start])
+        if start + line.start < low:  # a figure stands within the name
+            start = token.start - line.start
+        return start + line.start, ("supported", path) if path else NOT_FOUND
+
+    def _number(
+        self, text: str, token: Token, low: int, high: int, block: Block, cited: Cited
+    ) -> tuple[FigureKind, Judged]:
+        counts = self._facts.counts
+        if block.kind and _REST.fullmatch(token.line.text[:80]):
+            # The data summary's "... and 23 more": what a list of some files leaves out.
+            left = counts.get(KINDS[block.kind], 0) - block.listed
+            return "file_count", ("supported", str(left)) if token.value == left else NOT_FOUND
+        claim = claim_of(text, token, self._index.telling)
+        if claim is not None:
+            truth = self._facts.files_total if claim.kind == ALL else counts.get(claim.kind, 0)
+            verdict = claim.verdict(token.value, truth)
+            return "file_count", (verdict, None if verdict == "not_found" else str(truth))
+        share = share_of(text, token)
+        if share is not None and self._facts.files_total:
+            percent = 100 * counts.get(share[0], 0) / self._facts.files_total
+            if rounds_to(percent, token.value, token.half):
+                return "number", ("supported", f"{percent:.1f}%")
+            return "number", ("contradicted", f"{percent:.1f}%") if share[1] else NOT_FOUND
+        setting = cited.setting(text, token, block.heading)
+        if setting is not None:
+            return "number", setting
+        worded = claim_at(text, token, low, high)
+        measured = cited.value(worded, token.line)
+        if measured is not None and measured[0] == "supported":
+            return "number", measured
+        place = self._index.find(worded)
+        if place is not None:
+            return "number", ("supported", place)
+        return "number", measured or NOT_FOUND
+
+
+def ground(text: str, facts: Facts, measured: Measured | None = None) -> tuple[Figure, ...]:
+    """Return every number, file count, date and file name of a text with its verdict, in order.
+
+    Spans are disjoint and ``text[start:end] == figure``. For several texts use one :class:`Grounder`.
+    """
+    return Grounder(facts).ground(text, measured)
+
+
+def grounding_rate(texts: Sequence[TextGrounding]) -> GroundingRate:
+    """Count the figures of several texts by verdict."""
+    supported, contradicted, not_found = (
+        sum(text.count(verdict) for text in texts) for verdict in ("supported", "contradicted", "not_found")
+    )
+    return GroundingRate(
+        texts=len(texts),
+        figures=supported + contradicted + not_found,
+        supported=supported,
+        contradicted=contradicted,
+        not_found=not_found,
+    )
+
+
+def ungrounded_rate(texts: Sequence[TextGrounding]) -> float | None:
+    """Return (contradicted + not found) / figures; ``None``: the texts hold no figure."""
+    rate = grounding_rate(texts)
+    return (rate.contradicted + rate.not_found) / rate.figures if rate.figures else None

@@ -1,0 +1,198 @@
+"""How TTFT and ITL are distributed: every value as a dot, with quartiles and median."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.models import ConfigurationSummary, SweepSummary
+from analysis.rendering.charts.drawing import Axis, Box, Dot, Lane, RowOfLanes, Rows, Series
+from analysis.rendering.document import Block, Chart, Table
+from analysis.rendering.layout.figures.common import (
+    Entry,
+    entries,
+    figures,
+    figures_left_out,
+    finite,
+    left_out,
+    short_names,
+    thinned,
+)
+from analysis.rendering.numbers import ABSENT, plural, value
+
+_MOST_ROWS = 24
+_MOST_PANELS = 3
+_MOST_DOTS = 100
+"""Of one row."""
+_GOLDEN = 0.6180339887498949
+_FEWEST_FOR_A_BOX = 4
+"""Of fewer values quartiles say no more than the dots."""
+_BOX = "Box: first to third quartile, with the median (from 4 values on)."
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The values of one row in one panel, as (what it is, value)."""
+
+    values: tuple[tuple[str, float], ...]
+
+    @property
+    def numbers(self) -> list[float]:
+        return [number for _, number in self.values]
+
+
+def distribution_charts(summary: SweepSummary) -> tuple[Block, ...]:
+    """Return the charts of TTFT (by stage) and of ITL, of those that any call tells."""
+    some, names = entries(summary), short_names(summary)
+    return (*_ttft(some, names), *_itl(some, names))
+
+
+def _ttft(some: Sequence[Entry], names: str) -> Iterator[Chart]:
+    stages = list(
+        dict.fromkeys(
+            call.stage
+            for e in some
+            for call in e.configuration.calls
+            if call.valid and finite(call.ttft_ms) is not None
+        )
+    )
+    if not stages:
+        return
+    told = [e for e in some if any(_warm(e.configuration, stage) for stage in stages)]
+    if not told:
+        return
+    shown, panels = told[:_MOST_ROWS], stages[:_MOST_PANELS]
+    samples = [(e, tuple(_Sample(_warm(e.configuration, stage)) for stage in panels)) for e in shown]
+    cold = sum(call.valid and call.cold is True for e in some for call in e.configuration.calls)
+    notes = [*left_out(len(told), len(shown))]
+    if cold:
+        notes.append(f"Not drawn: {plural(cold, 'cold call')}, whose TTFT holds the load of the model.")
+    if len(stages) > len(panels):
+        notes.append(
+            f"Not drawn: {plural(len(stages) - len(panels), 'further stage')}. summary.json holds all."
+        )
+    yield Chart(
+        "Distribution of TTFT",
+        f"One dot a valid call that is not known to be cold, by stage. {_BOX}",
+        Rows(
+            tuple(Axis("TTFT (ms)") for _ in panels),
+            (Series("one call", "ring", "main"),),
+            _rows(samples),
+            titles=tuple(panels),
+            height=24,
+            size=3.2,
+            names=names,
+        ),
+        _table(samples, panels, "Stage"),
+        (*notes, *_thinned_note(samples), *figures_left_out(len(samples) * len(panels))),
+    )
+
+
+def _warm(c: ConfigurationSummary, stage: str) -> tuple[tuple[str, float], ...]:
+    return tuple(
+        (f"run {call.run}", number)
+        for call in c.calls
+        if call.stage == stage
+        and call.valid
+        and call.cold is not True
+        and (number := finite(call.ttft_ms)) is not None
+    )
+
+
+def _itl(some: Sequence[Entry], names: str) -> Iterator[Chart]:
+    known = [(e, values) for e in some if (values := _itl_of_runs(e.configuration))]
+    if not known:
+        return
+    samples = [(e, (_Sample(values),)) for e, values in known[:_MOST_ROWS]]
+    gaps = [
+        f"{e.label}: median {value(g.median_ms, 'ms')}, p99 {value(g.p99_ms, 'ms')} ({g.n} gaps)"
+        for e, _ in samples
+        if e.configuration.conditions and (g := e.configuration.conditions.itl_gaps)
+    ]
+    single = (
+        f"Single gaps, which summary.json holds as quantiles only: {'; '.join(gaps[:3])}{'; …' if len(gaps) > 3 else ''}.",
+    )
+    yield Chart(
+        "Distribution of inter-token latency (ITL)",
+        f"One dot a complete run: the mean over its calls' mean ITL. {_BOX}",
+        Rows(
+            (Axis("ITL (ms)"),),
+            (Series("one run", "ring", "main"),),
+            _rows(samples),
+            height=24,
+            size=3.2,
+            names=names,
+        ),
+        _table(samples, ("all",), "Stages"),
+        (*left_out(len(known), len(samples)), *(single if gaps else ()), *_thinned_note(samples)),
+    )
+
+
+def _itl_of_runs(c: ConfigurationSummary) -> tuple[tuple[str, float], ...]:
+    return tuple(
+        (f"run {run.run}", number)
+        for run in c.over_runs.runs
+        if run.complete and (number := finite(run.itl_ms)) is not None
+    )
+
+
+def _rows(samples: Sequence[tuple[Entry, tuple[_Sample, ...]]]) -> tuple[RowOfLanes, ...]:
+    return tuple(RowOfLanes(e.short, tuple(_lane(e, s) for s in lanes)) for e, lanes in samples)
+
+
+def _lane(entry: Entry, sample: _Sample) -> Lane:
+    drawn = thinned(sample.values, _MOST_DOTS, lambda _: False)
+    dots = tuple(
+        Dot(number, 0, f"{entry.label}, {name}: {value(number, 'ms')}", lift=_spread(index))
+        for index, (name, number) in enumerate(drawn)
+    )
+    return Lane(dots, _box(entry, sample.numbers))
+
+
+def _spread(index: int) -> float:
+    """Put equal values beside each other: the golden ratio's multiples, evenly over the row."""
+    return (index * _GOLDEN % 1.0 - 0.5) * 1.2
+
+
+def _quartiles(numbers: Sequence[float]) -> tuple[float, float, float] | None:
+    if len(numbers) < _FEWEST_FOR_A_BOX:
+        return None
+    q1, median, q3 = (float(q) for q in np.quantile(np.array(numbers), (0.25, 0.5, 0.75)))
+    return q1, median, q3
+
+
+def _box(entry: Entry, numbers: Sequence[float]) -> Box | None:
+    found = _quartiles(numbers)
+    if found is None:
+        return None
+    q1, median, q3 = found
+    return Box(
+        q1, median, q3, f"{entry.label}: quartiles {value(q1)} and {value(q3)}, median {value(median, 'ms')}"
+    )
+
+
+def _table(samples: Sequence[tuple[Entry, tuple[_Sample, ...]]], panels: Sequence[str], over: str) -> Table:
+    header = ("Configuration", over, "n", "Least (ms)", "Q1", "Median", "Q3", "Greatest (ms)")
+    rows = [
+        (e.anchor, (e.label, panel, str(len(sample.values)), *_five(sample.numbers)))
+        for e, lanes in samples
+        for panel, sample in zip(panels, lanes, strict=True)
+    ]
+    return figures(header, "llrrrrrr", rows)
+
+
+def _five(numbers: Sequence[float]) -> tuple[str, ...]:
+    if not numbers:
+        return (ABSENT,) * 5
+    inner = _quartiles(numbers) or (None, None, None)
+    return tuple(map(value, (min(numbers), *inner, max(numbers))))
+
+
+def _thinned_note(samples: Sequence[tuple[Entry, tuple[_Sample, ...]]]) -> tuple[str, ...]:
+    if all(len(s.values) <= _MOST_DOTS for _, lanes in samples for s in lanes):
+        return ()
+    return (
+        f"Of more than {_MOST_DOTS} values in a row an even part is drawn; box and table hold all of them.",
+    )

@@ -1,0 +1,137 @@
+"""The report's own Key Findings and Recommendations: what the rules say, each thing once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from analysis.findings import is_answer
+from analysis.findings.answers import BEST, against_baseline, best_means
+from analysis.findings.phrases import mention, several_agents
+from analysis.metrics import BY_SHORT
+from analysis.models import Finding, SweepSummary
+from analysis.rendering.document import Block, Bullet, Bullets, Paragraph, Row, Section, Table
+from analysis.rendering.layout.table_of_configurations import percent_text
+from analysis.rendering.layout.words import configuration_anchor
+from analysis.rendering.numbers import ABSENT, mean_interval, p_value
+
+_OWN = "By Chimera's rules, from the measured figures; no model wrote or judged them."
+
+
+def key_findings_section(summary: SweepSummary) -> Section:
+    """The answers first, then what to distrust."""
+    answers = [finding for finding in summary.findings if is_answer(finding)]
+    matters = [finding for finding in answers if not finding.rule.startswith(BEST)]
+    return Section(
+        "Key Findings",
+        (
+            Paragraph(_OWN),
+            Section("Best Configurations", tuple(_best(summary))),
+            *((Section("What Matters", (_bullets(matters),)),) if matters else ()),
+            Section("What to Distrust", (_distrust(summary),)),
+        ),
+    )
+
+
+def recommendations_section(summary: SweepSummary) -> tuple[Section, ...]:
+    """What to do next, in the order of the findings: the gravest first. Nothing where nothing is found."""
+    bullets = _advices(summary.findings)
+    return (Section("Recommendations", (Bullets(bullets),)),) if bullets else ()
+
+
+def findings_of(summary: SweepSummary, config: str) -> tuple[Finding, ...]:
+    """What concerns one configuration by name, and is no answer."""
+    return tuple(f for f in summary.findings if config in f.configurations and not is_answer(f))
+
+
+def findings_blocks(found: Sequence[Finding]) -> tuple[Block, ...]:
+    """Findings of one configuration, with advice beside each: there is no other place for it."""
+    if not found:
+        return (Paragraph("Nothing that the rules know of."),)
+    items = tuple(Bullet(f"{_with_evidence(finding)} {finding.advice}", _label(finding)) for finding in found)
+    return (Paragraph(_OWN), Bullets(items))
+
+
+def _best(summary: SweepSummary) -> Iterable[Block]:
+    """In a table what the findings of the best say in words."""
+    yield Paragraph(summary.verdict)
+    yield from _best_table(summary)
+    if summary.ttft_verdict is not None:
+        yield Paragraph(summary.ttft_verdict)
+
+
+def _best_table(summary: SweepSummary) -> Iterable[Table]:
+    places = {(c.config, c.agent): index for index, c in enumerate(summary.configurations)}
+    several = several_agents(summary.configurations)
+    rows = []
+    for metric, c in best_means(summary):
+        found = against_baseline(summary, c, metric)
+        described = c.over_runs.of(metric.key)
+        baseline = "is the baseline" if c.config == summary.baseline else ABSENT
+        rows.append(
+            Row(
+                (
+                    metric.title,
+                    mention(c, several),
+                    mean_interval(described, metric.unit),
+                    str(described.n),
+                    baseline if found is None else percent_text(found),
+                    ABSENT if found is None else p_value(found.p_holm),
+                    ABSENT if found is None else found.verdict,
+                ),
+                anchor=configuration_anchor(places[c.config, c.agent]),
+            )
+        )
+    if rows:
+        header = (
+            *("Metric", "Best mean", "Mean, 95 % interval", "Runs"),
+            *("Against the baseline", "p, adjusted", "Verdict"),
+        )
+        yield Table(header, "llrrrrl", tuple(rows), link_column=1, label="Best means")
+
+
+def _bullets(found: Sequence[Finding]) -> Bullets:
+    return Bullets(tuple(Bullet(_with_evidence(finding)) for finding in found))
+
+
+def _distrust(summary: SweepSummary) -> Block:
+    found = [finding for finding in summary.findings if not is_answer(finding)]
+    if found:
+        items = tuple(
+            Bullet(_with_evidence(finding), f"{finding.severity.capitalize()}, {_label(finding).lower()}")
+            for finding in found
+        )
+        return Bullets(items, tone="warning")
+    if summary.warnings:  # a summary of before there were findings
+        return Bullets(tuple(Bullet(text) for text in summary.warnings), tone="warning")
+    return Paragraph("Nothing that the rules know of.")
+
+
+def _with_evidence(finding: Finding) -> str:
+    text = _sentence(finding)
+    return f"{text}. Evidence: {'; '.join(finding.evidence)}." if finding.evidence else f"{text}."
+
+
+def _sentence(finding: Finding) -> str:
+    """The text with a capital letter, unless it begins with the name of a configuration."""
+    text = finding.text.rstrip(".")
+    if text.startswith(finding.configurations):
+        return text
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def _advices(found: Iterable[Finding]) -> tuple[Bullet, ...]:
+    labels: dict[str, list[str]] = {}
+    for finding in found:
+        labels.setdefault(finding.advice, []).append(_label(finding))
+    return tuple(Bullet(advice, ", ".join(dict.fromkeys(names))) for advice, names in labels.items())
+
+
+def _label(finding: Finding) -> str:
+    """``Inert axis``, ``Best throughput``: the rule's name, for finding and advice alike."""
+    kind, _, metric = finding.rule.partition(":")
+    words = kind.replace("-", " ").capitalize()
+    return (
+        f"{words} {BY_SHORT[metric].title.lower() if metric != 'ttft' else 'TTFT'}"
+        if metric in BY_SHORT
+        else words
+    )

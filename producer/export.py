@@ -1,0 +1,94 @@
+"""``chimera export``: results → JSON lines, CSV or Parquet, with their provenance."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal, get_args
+
+from analysis.export import Changed, csv_text, parquet_bytes, read_parquet
+from analysis.files import json_text, write_atomically
+from analysis.provenance import Provenance, provenance_of_records
+from analysis.results_folder import read_results
+from analysis.stages_io import write_stages
+from contracts.failures import InputError, SetupError
+from contracts.manifest import Manifest
+from contracts.records import StageRecord
+
+Format = Literal["jsonl", "csv", "parquet"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+
+def export(results: Path, out: Path | None, form: Format | None) -> list[str]:
+    """Write the stages of ``results`` and return the lines that say so.
+
+    ``form`` defaults to the ending of ``out``; ``out`` to the result's name in this folder, and where it is a
+    folder, to that name in it. A Parquet file holds its provenance; beside the others stands
+    ``<file>.provenance.json``.
+
+    Raises:
+        InputError: the results can't be read, or no format is told.
+        SetupError: the disk takes no more, or pyarrow is not installed.
+    """
+    form = form or _format_of(out)
+    records, manifest = _read(results)
+    made = provenance_of_records(records, manifest)
+    path = _path(out, made, form)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        changed, written = _write(path, form, records, made)
+    except OSError as error:
+        raise SetupError(f"can't write {path}: {error.strerror or error}") from None
+    return [f"{len(records)} stages: {path}", *(f"provenance: {p}" for p in written), *changed.sentences()]
+
+
+def _read(results: Path) -> tuple[list[StageRecord], Manifest | None]:
+    if results.is_file() and results.suffix == ".parquet":
+        return read_parquet(results), None
+    return read_results(results)
+
+
+def _format_of(out: Path | None) -> Format:
+    ending = out.suffix.removeprefix(".").lower() if out is not None else ""
+    for known in FORMATS:
+        if known == ending:
+            return known
+    raise InputError(f"which format? Give --format {'|'.join(FORMATS)}, or --out FILE with that ending")
+
+
+def _path(out: Path | None, made: Provenance, form: Format) -> Path:
+    if out is not None and not out.is_dir():
+        return out
+    return (out or Path()) / f"{made.name or 'stages'}.{form}"
+
+
+def _write(
+    path: Path, form: Format, records: list[StageRecord], made: Provenance
+) -> tuple[Changed, list[Path]]:
+    changed = Changed()
+    if form == "parquet":
+        content, changed = parquet_bytes(records, made)
+        _write_bytes(path, content)
+        return changed, []
+    if form == "csv":
+        text, changed = csv_text(records)
+        write_atomically(path, text)
+    else:
+        write_stages(path, records)
+    beside = path.with_name(f"{path.name}.provenance.json")
+    write_atomically(beside, json_text(made.model_dump(mode="json"), indent=2) + "\n")
+    return changed, [beside]
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    """As :func:`analysis.files.write_atomically`, for what is no text."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

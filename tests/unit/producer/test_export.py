@@ -1,0 +1,94 @@
+"""``chimera export``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from analysis.export import read_parquet
+from analysis.naming import execution_name
+from analysis.provenance import Provenance
+from analysis.stages_io import read_stages, write_stages
+from producer.cli import main
+from tests.support.synthetic import synthetic
+
+MADE = synthetic(runs=2)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(MADE.manifest.model_dump_json())
+    write_stages(folder / "stages.jsonl", MADE.records)
+    return folder
+
+
+@pytest.fixture
+def chimera(monkeypatch, capsys, tmp_path):
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["chimera", *map(str, arguments)])
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return run
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
+def test_what_it_writes_reads_back(chimera, results, tmp_path, form) -> None:
+    out = tmp_path / f"deep/er.{form}"
+    code, said, _ = chimera("export", results, "--out", out)
+    assert code == 0 and said.splitlines()[0] == f"{len(MADE.records)} stages: {out}"
+    read = read_parquet(out) if form == "parquet" else read_stages(out)
+    assert read == list(MADE.records)
+    # And once more, from what was exported.
+    again = tmp_path / "again.jsonl"
+    assert chimera("export", out, "--out", again)[0] == 0
+    assert read_stages(again) == list(MADE.records)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_its_provenance_stands_beside_it(chimera, results, tmp_path, form) -> None:
+    code, said, _ = chimera("export", results, "--out", tmp_path / f"x.{form}")
+    beside = tmp_path / f"x.{form}.provenance.json"
+    assert code == 0 and f"provenance: {beside}" in said
+    told = Provenance.model_validate(json.loads(beside.read_text()))
+    assert told.sweep_id == MADE.manifest.sweep_id and told.models[0].digests == ("abc",)
+
+
+def test_without_a_file_it_takes_the_results_name(chimera, results, tmp_path) -> None:
+    name = execution_name(MADE.manifest)
+    assert chimera("export", results, "--format", "csv")[0] == 0
+    assert (tmp_path / f"{name}.csv").is_file()
+    (tmp_path / "sub").mkdir()
+    assert chimera("export", results, "--format", "parquet", "--out", "sub")[0] == 0
+    assert (tmp_path / "sub" / f"{name}.parquet").is_file()
+
+
+def test_no_format_is_one_sentence(chimera, results) -> None:
+    code, _, said = chimera("export", results, "--out", "x.xlsx")
+    assert (code, said) == (
+        2,
+        "chimera: which format? Give --format jsonl|csv|parquet, or --out FILE with that ending\n",
+    )
+
+
+def test_no_results_and_no_place(chimera, results, tmp_path) -> None:
+    code, _, said = chimera("export", tmp_path / "nowhere", "--format", "csv")
+    assert code == 2 and said == f"chimera: {tmp_path / 'nowhere'}: no such file\n"
+    (tmp_path / "taken").write_text("a file")
+    code, _, said = chimera("export", results, "--out", tmp_path / "taken" / "x.csv")
+    assert code == 2 and said.startswith("chimera: can't write")
+
+
+def test_a_blank_text_is_told(chimera, tmp_path, results) -> None:
+    records = [record.model_copy(update={"text": ""}) for record in MADE.records[:1]]
+    write_stages(results / "stages.jsonl", records)
+    said = chimera("export", results, "--out", tmp_path / "x.csv")[1]
+    assert "1 blank text(s) are empty cells, which read back as not known" in said
