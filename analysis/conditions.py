@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-
 from analysis.models import Call, Conditions, GapQuantiles
 from analysis.statistics.estimate import SdKind, estimate
+from analysis.statistics.percentiles import percentiles
+from analysis.statistics.quantiles import quantile
 from contracts.formulas import itl_gaps_ms, ms
 from contracts.records import StageRecord
 
@@ -56,16 +56,17 @@ def _largest(values: Iterable[int | None]) -> int | None:
 
 
 def _quantile(values: Sequence[float], percent: float) -> float | None:
-    return float(np.percentile(np.sort(values), percent)) if values else None
+    return quantile(values, percent / 100) if values else None
 
 
 def _gaps(valid: Sequence[StageRecord]) -> GapQuantiles | None:
     """Quantiles of single gaps, of the calls whose tokens per frame are known: elsewhere a gap is no ITL."""
     gaps = [gap for record in valid for gap in _itl_gaps(record)]
-    median, p99 = _quantile(gaps, 50), _quantile(gaps, 99)
-    if median is None or p99 is None:
+    median = _quantile(gaps, 50)
+    if median is None:
         return None
-    return GapQuantiles(n=len(gaps), median_ms=median, p99_ms=p99)
+    (p99,) = percentiles(gaps, (99,))
+    return GapQuantiles(n=len(gaps), median_ms=median, max_ms=max(gaps), p99_ms=p99.value)
 
 
 def _itl_gaps(record: StageRecord) -> Sequence[float]:

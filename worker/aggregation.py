@@ -31,7 +31,12 @@ def aggregate_configuration(
         return {"configuration": name, "missing": len(job_ids) - len(outcomes)}
     outcomes.sort(key=lambda outcome: outcome.run)
     records = [record for outcome in outcomes for record in records_of(outcome)]
-    summary = summarise_configuration(records, configuration=configuration, runs_planned=len(job_ids))
+    summary = summarise_configuration(
+        records,
+        configuration=configuration,
+        runs_planned=len(job_ids),
+        until=manifest.spec.until_precise,
+    )
     store.put_slot_identities(execution, [_slot_identity(outcome, store) for outcome in outcomes])
     due = store.put_summary(
         execution,

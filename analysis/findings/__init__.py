@@ -56,7 +56,6 @@ RULES: Final[tuple[Rule, ...]] = (
     calls.truncated,
     calls.retried,
     noted.noted,
-    spread.percentiles_refused,
 )
 """In the order in which findings of one severity stand."""
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.findings.phrases import configs, first_of, listed, mention, several_agents, share
+from analysis.findings.phrases import configs, first_of, mention, several_agents, share
 from analysis.findings.planning import runs_for_interval
 from analysis.formatting import mean_interval, p_words, plural, signed
-from analysis.metrics import BY_KEY, METRICS, THROUGHPUT, TTFT, Metric
+from analysis.metrics import BY_KEY, THROUGHPUT, TTFT, Metric
 from analysis.models import ConfigurationSummary, Finding, Severity, SweepSummary, Trend
 from analysis.statistics.description import Description
 
@@ -223,31 +223,6 @@ def outliers(summary: SweepSummary) -> Iterator[Finding]:
         "found, remove it and run the sweep anew. The median beside the mean tells how much they weigh.",
         configurations=configs(c for c, _ in found),
     )
-
-
-def percentiles_refused(summary: SweepSummary) -> Iterator[Finding]:
-    refused: dict[tuple[Metric, float], tuple[int, int]] = {}
-    for metric in METRICS:
-        for c in summary.configurations:
-            described = c.over_runs.of(metric.key)
-            for entry in described.percentiles:
-                if entry.value is None and described.n:
-                    n, _ = refused.get((metric, entry.percent), (described.n, 0))
-                    refused[metric, entry.percent] = (min(n, described.n), entry.needs)
-    if refused:
-        needs = {percent_: needed for (_, percent_), (_, needed) in refused.items()}
-        fewest = min(n for n, _ in refused.values())
-        yield Finding(
-            rule="percentiles-refused",
-            severity="note",
-            text=f"{listed([f'p{p:g}' for p in sorted(needs)])} over runs {'is' if len(needs) == 1 else 'are'} not printed: the runs can't carry "
-            f"{'it' if len(needs) == 1 else 'them'}",
-            evidence=(
-                *(f"p{p:g} takes {n:,} runs" for p, n in sorted(needs.items())),
-                f"the smallest configuration has {fewest}",
-            ),
-            advice="Quote median, range and interquartile range; for a tail percentile plan that many runs.",
-        )
 
 
 def not_precise(summary: SweepSummary) -> Iterator[Finding]:

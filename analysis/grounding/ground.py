@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from copy import copy
 
 from analysis.grounding.cited import Cited
 from analysis.grounding.counts import ALL, KINDS, claim_of, share_of
@@ -24,22 +25,29 @@ _REST = re.compile(r"\s{0,20}(?:\.\.\.|…)\s?and \d{1,9} more\s{0,20}")
 class Grounder:
     """Facts, indexed once to judge any number of texts."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, measured: Measured | None = None) -> None:
         self._facts = facts
+        self._cited = Cited(measured or Measured())
         self._names = Names(facts)
         self._index = Index(facts)
         self._dates = Dates(facts)
 
-    def ground(self, text: str, measured: Measured | None = None) -> tuple[Figure, ...]:
+    def with_measured(self, measured: Measured | None) -> Grounder:
+        """Return a grounder over the same facts and other measured results; the index is shared."""
+        other = copy(self)
+        other._cited = Cited(measured or Measured())
+        return other
+
+    def ground(self, text: str) -> tuple[Figure, ...]:
         """Return the figures of a text in order, disjoint, with their verdicts.
 
         At most the first :data:`~analysis.grounding.scan.MAX_FIGURES`, and none beyond
         :data:`~analysis.grounding.scan.MAX_CHARS` characters.
         """
-        cited = Cited(measured or Measured())
-        lines = lines_of(text[:MAX_CHARS])
+        scanned = _with_lines(text[:MAX_CHARS])
+        lines = lines_of(scanned)
         blocks = blocks_of(lines)
-        tokens = list(scan(text, lines))
+        tokens = list(scan(lines))
         figures = []
         for token, (low, high) in zip(tokens, gaps(tokens), strict=True):
             block = blocks[token.line.start]
@@ -49,10 +57,10 @@ class Grounder:
                 start, judged = self._name(token, low)
                 kind = "file_name"
             elif token.kind == "date":
-                judged = self._dates.judge(text, token, KINDS.get(block.kind or ""), cited.dates)
+                judged = self._dates.judge(scanned, token, KINDS.get(block.kind or ""), self._cited.dates)
                 kind = "date"
             else:
-                kind, judged = self._number(text, token, low, high, block, cited)
+                kind, judged = self._number(scanned, token, low, high, block)
             figures.append(
                 Figure(
                     figure=text[start : token.end],
@@ -76,7 +84,7 @@ class Grounder:
         return start + line.start, ("supported", path) if path else NOT_FOUND
 
     def _number(
-        self, text: str, token: Token, low: int, high: int, block: Block, cited: Cited
+        self, text: str, token: Token, low: int, high: int, block: Block
     ) -> tuple[FigureKind, Judged]:
         counts = self._facts.counts
         if block.kind and _REST.fullmatch(token.line.text[:80]):
@@ -94,11 +102,11 @@ class Grounder:
             if rounds_to(percent, token.value, token.half):
                 return "number", ("supported", f"{percent:.1f}%")
             return "number", ("contradicted", f"{percent:.1f}%") if share[1] else NOT_FOUND
-        setting = cited.setting(text, token, block.heading)
+        setting = self._cited.setting(text, token, block.heading)
         if setting is not None:
             return "number", setting
         worded = claim_at(text, token, low, high)
-        measured = cited.value(worded, token.line)
+        measured = self._cited.value(worded, token.line)
         if measured is not None and measured[0] == "supported":
             return "number", measured
         place = self._index.find(worded)
@@ -112,7 +120,14 @@ def ground(text: str, facts: Facts, measured: Measured | None = None) -> tuple[F
 
     Spans are disjoint and ``text[start:end] == figure``. For several texts use one :class:`Grounder`.
     """
-    return Grounder(facts).ground(text, measured)
+    return Grounder(facts, measured).ground(text)
+
+
+def _with_lines(text: str) -> str:
+    """Break the lines of a JSON answer where its strings say so; no character moves."""
+    if not text[:200].lstrip().startswith(("{", "[", "```json")):
+        return text
+    return text.replace("\\n", " \n").replace("\\t", "  ").replace('\\"', ' "')
 
 
 def grounding_rate(texts: Sequence[TextGrounding]) -> GroundingRate:

@@ -64,7 +64,7 @@ class Token:
     moment: Moment | None = None
 
 
-def scan(text: str, lines: list[Line]) -> Iterator[Token]:
+def scan(lines: list[Line]) -> Iterator[Token]:
     """Yield the figures in order, disjoint, at most :data:`MAX_FIGURES`."""
     found = 0
     for line in lines:

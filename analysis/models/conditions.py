@@ -12,7 +12,10 @@ class GapQuantiles(Strict):
     n: int
     """Gaps."""
     median_ms: float
-    p99_ms: float
+    max_ms: float | None = None
+    """The longest; ``None`` in older summaries."""
+    p99_ms: float | None
+    """``None``: fewer gaps than LoadGen's rule asks for (:mod:`analysis.statistics.percentiles`)."""
 
 
 class Conditions(Strict):

@@ -29,6 +29,8 @@ class Lines:
 class Bullet:
     text: str
     label: str = ""
+    evidence: tuple[str, ...] = ()
+    """What the text rests on: after it, and folded where the format can."""
 
 
 @dataclass(frozen=True)

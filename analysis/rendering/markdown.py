@@ -87,7 +87,8 @@ def _chart(chart: Chart) -> Iterator[str]:
 
 def _bullet(item: Bullet) -> str:
     label = f"**{inline(item.label)}**: " if item.label else ""
-    return f"- {label}{inline(item.text)}"
+    evidence = f" Evidence: {inline('; '.join(item.evidence))}." if item.evidence else ""
+    return f"- {label}{inline(item.text)}{evidence}"
 
 
 def _table(table: Table) -> str:

@@ -16,6 +16,8 @@ def visible(text: str) -> str:
     C0 controls become their pictures (␛); other controls, direction overrides (which can make text
     read as what it is not) and lone surrogates become U+FFFD.
     """
+    if text.isascii() and text.isprintable():  # most cells of most tables
+        return text
     return "".join(map(_visible_character, _NEWLINES.sub("\n", text)))
 
 

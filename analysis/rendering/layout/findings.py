@@ -27,7 +27,7 @@ def key_findings_section(summary: SweepSummary) -> Section:
             Paragraph(_OWN),
             Section("Best Configurations", tuple(_best(summary))),
             *((Section("What Matters", (_bullets(matters),)),) if matters else ()),
-            Section("What to Distrust", (_distrust(summary),)),
+            Section("What to Distrust", tuple(_distrust(summary))),
         ),
     )
 
@@ -47,7 +47,10 @@ def findings_blocks(found: Sequence[Finding]) -> tuple[Block, ...]:
     """Findings of one configuration, with advice beside each: there is no other place for it."""
     if not found:
         return (Paragraph("Nothing that the rules know of."),)
-    items = tuple(Bullet(f"{_with_evidence(finding)} {finding.advice}", _label(finding)) for finding in found)
+    items = tuple(
+        Bullet(f"{_sentence(finding)}. {finding.advice}", _label(finding), finding.evidence)
+        for finding in found
+    )
     return (Paragraph(_OWN), Bullets(items))
 
 
@@ -90,25 +93,28 @@ def _best_table(summary: SweepSummary) -> Iterable[Table]:
 
 
 def _bullets(found: Sequence[Finding]) -> Bullets:
-    return Bullets(tuple(Bullet(_with_evidence(finding)) for finding in found))
+    return Bullets(tuple(Bullet(f"{_sentence(finding)}.", evidence=finding.evidence) for finding in found))
 
 
-def _distrust(summary: SweepSummary) -> Block:
+def _distrust(summary: SweepSummary) -> Iterable[Block]:
+    """What is grave in a box of its own; what is good to know below it."""
     found = [finding for finding in summary.findings if not is_answer(finding)]
-    if found:
-        items = tuple(
-            Bullet(_with_evidence(finding), f"{finding.severity.capitalize()}, {_label(finding).lower()}")
-            for finding in found
-        )
-        return Bullets(items, tone="warning")
-    if summary.warnings:  # a summary of before there were findings
-        return Bullets(tuple(Bullet(text) for text in summary.warnings), tone="warning")
-    return Paragraph("Nothing that the rules know of.")
+    if not found and summary.warnings:  # a summary of before there were findings
+        yield Bullets(tuple(Bullet(text) for text in summary.warnings), tone="warning")
+        return
+    grave = [finding for finding in found if finding.severity != "note"]
+    notes = [finding for finding in found if finding.severity == "note"]
+    if grave:
+        yield Bullets(tuple(_graded(finding) for finding in grave), tone="warning")
+    if notes:
+        yield Bullets(tuple(_graded(finding) for finding in notes))
+    if not found:
+        yield Paragraph("Nothing that the rules know of.")
 
 
-def _with_evidence(finding: Finding) -> str:
-    text = _sentence(finding)
-    return f"{text}. Evidence: {'; '.join(finding.evidence)}." if finding.evidence else f"{text}."
+def _graded(finding: Finding) -> Bullet:
+    label = f"{finding.severity.capitalize()}, {_label(finding).lower()}"
+    return Bullet(f"{_sentence(finding)}.", label, finding.evidence)
 
 
 def _sentence(finding: Finding) -> str:

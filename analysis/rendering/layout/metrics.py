@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis.models import Aggregates, Call, Conditions, ConfigurationSummary, ValidAggregates
 from analysis.rendering.document import Block, Bullet, Bullets, Paragraph, Row, Section, Table
-from analysis.rendering.layout.words import cold_text, outcome_text
+from analysis.rendering.layout.words import cold_text, gaps_text, outcome_text
 from analysis.rendering.numbers import ABSENT, count, mean_sd, percent, plural, value
 from analysis.statistics.estimate import Estimate
 from analysis.validity import is_no_measurement
@@ -154,7 +154,7 @@ def _itl(conditions: Conditions | None) -> tuple[tuple[str, str, str], ...]:
     gaps = conditions.itl_gaps
     if gaps is None:
         return (mean, ("ITL of single gaps", ABSENT, "not shown: tokens per frame are not known"))
-    figure = f"median {value(gaps.median_ms, 'ms')}, p99 {value(gaps.p99_ms, 'ms')} (n = {gaps.n})"
+    figure = f"{gaps_text(gaps)} (n = {gaps.n})"
     return (mean, ("ITL of single gaps", figure, "gaps of valid calls with known tokens per frame"))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from analysis.models import Call, ConfigurationSummary
+from analysis.models import Call, ConfigurationSummary, GapQuantiles
+from analysis.rendering.numbers import value
 from analysis.statistics.estimate import SdKind
+from analysis.statistics.percentiles import needed
 from contracts.call import Degeneration, Outcome
 from contracts.configuration import format_value
 from contracts.sweep import Warmup
@@ -64,3 +66,10 @@ def warmup_text(warmup: Warmup) -> str:
 def parameter_value(value: int | float | None) -> str:
     """As people write it: servers keep floats in 32 bits, and 0.6 comes back as 0.60000002."""
     return f"{value:.6g}" if isinstance(value, float) else format_value(value)
+
+
+def gaps_text(gaps: GapQuantiles) -> str:
+    """``median 10.0 ms, longest 31.2 ms, p99 needs 262,742 gaps``."""
+    longest = "" if gaps.max_ms is None else f", longest {value(gaps.max_ms, 'ms')}"
+    p99 = f"p99 needs {needed(99):,} gaps" if gaps.p99_ms is None else f"p99 {value(gaps.p99_ms, 'ms')}"
+    return f"median {value(gaps.median_ms, 'ms')}{longest}, {p99}"

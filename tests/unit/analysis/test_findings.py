@@ -72,7 +72,6 @@ def test_a_plain_sweep_has_answers_and_nothing_to_distrust(sweep) -> None:
     found = findings(sweep)
     assert warnings_of(found) == ()
     assert {f.rule for f in found if not is_answer(f)} <= {
-        "percentiles-refused",
         "floor-reached",
         "outlier-runs",
     }

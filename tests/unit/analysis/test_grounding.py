@@ -395,8 +395,19 @@ def test_rates(facts: Facts) -> None:
 def test_one_grounder_for_many(facts: Facts) -> None:
     grounder = Grounder(facts)
     text = "Configuration: num_ctx=4096"
-    assert [grounder.ground(text, m)[0].verdict for m in (None, MEASURED, None)] == [
+    assert [grounder.with_measured(m).ground(text)[0].verdict for m in (None, MEASURED, None)] == [
         "not_found",
         "contradicted",
         "not_found",
     ]
+
+
+def test_a_json_answer_is_read_by_its_lines(facts: Facts) -> None:
+    text = '{"analysis": "Files:\\n1. One\\nJSON (65)\\nCSV files: 3\\n", "findings": ["\\u2018conv\\u2019 has 4 JSON files"]}'
+    figures = ground(text, facts)
+    assert [(f.figure, f.verdict) for f in figures] == [
+        ("65", "contradicted"),
+        ("3", "supported"),
+        ("4", "supported"),
+    ]
+    assert all(text[figure.start : figure.end] == figure.figure for figure in figures)

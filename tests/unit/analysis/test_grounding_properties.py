@@ -93,7 +93,7 @@ TEXTS = st.one_of(
 @given(TEXTS)
 @example("|JSON|\n|-|\n|65|")
 @example("\n```\n|a|\n\r\x85|-|\n1")
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_spans(text: str) -> None:
     figures = ground(text, FACTS)
     end = 0
@@ -180,9 +180,9 @@ def test_planted_counts(kind: str, shape: str, filler: str, n: int) -> None:
         ),
     ],
 )
-def test_a_hundred_thousand_characters_of(piece: str) -> None:
+def test_fifty_thousand_characters_of(piece: str) -> None:
     """Ends at all: a pattern that backtracks, or looks at all of a line for each figure, would take hours."""
-    text = piece * (100_000 // len(piece))
+    text = piece * (50_000 // len(piece))
     assert len(ground(text, FACTS)) <= MAX_FIGURES
     if "|" in piece or "\n" in piece:
         assert len(ground(f"|a|b|\n|-|-|\n{text}", FACTS)) <= MAX_FIGURES

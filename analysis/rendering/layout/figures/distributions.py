@@ -20,6 +20,7 @@ from analysis.rendering.layout.figures.common import (
     short_names,
     thinned,
 )
+from analysis.rendering.layout.words import gaps_text
 from analysis.rendering.numbers import ABSENT, plural, value
 
 _MOST_ROWS = 24
@@ -107,7 +108,7 @@ def _itl(some: Sequence[Entry], names: str) -> Iterator[Chart]:
         return
     samples = [(e, (_Sample(values),)) for e, values in known[:_MOST_ROWS]]
     gaps = [
-        f"{e.label}: median {value(g.median_ms, 'ms')}, p99 {value(g.p99_ms, 'ms')} ({g.n} gaps)"
+        f"{e.label}: {gaps_text(g)} ({g.n} gaps)"
         for e, _ in samples
         if e.configuration.conditions and (g := e.configuration.conditions.itl_gaps)
     ]

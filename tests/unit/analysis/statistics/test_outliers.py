@@ -53,9 +53,7 @@ def test_fences_follow_a_change_of_unit_of_origin_and_of_direction(
 def test_runs_are_flagged_by_metric_with_their_fences() -> None:
     runs = [run(number, speed, ttft=10.0 + number) for number, speed in enumerate((50, 51, 49, 50.5, 20), 1)]
     assert run_outliers(runs) == (
-        RunOutlier(
-            metric="throughput_tok_s", run=5, value=20, low=46.75, high=52.75
-        ),
+        RunOutlier(metric="throughput_tok_s", run=5, value=20, low=46.75, high=52.75),
     )
 
 
