@@ -91,8 +91,9 @@ class ConfigurationSummary(Strict):
     precision: tuple[Precision, ...] = ()
     """Of a sweep that runs until precise."""
     groundings: tuple[TextGrounding, ...] = ()
-    """Of each valid text; empty: the ingested data are not known."""
+    """Of the shown run's valid texts; empty: the ingested files are not known."""
     grounding: GroundingRate | None = None
+    """Of all valid texts."""
     excluded: tuple[Excluded, ...]
     cold_calls: tuple[ColdCall, ...]
     notes: tuple[Note, ...]
