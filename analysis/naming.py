@@ -123,6 +123,11 @@ def models_slug(models: Iterable[str]) -> str:
     return model_slug(distinct[0]) if len(distinct) == 1 else f"{len(distinct)}-models"
 
 
+def file_slug(text: str) -> str:
+    """Return a name for a file of anything, without extension; different texts may get the same."""
+    return _slug(text, SWEEP_LONGEST) or "unnamed"
+
+
 def _slug(text: str, longest: int) -> str:
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return _DASHES.sub("-", _UNSAFE.sub("-", plain)).lstrip("-._")[:longest].rstrip("-.")

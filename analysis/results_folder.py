@@ -1,23 +1,29 @@
-"""A results folder: ``manifest.json``, ``stages.jsonl``, ``summary.json``, ``report.md``, ``report.html``."""
+"""A results folder: ``manifest.json``, ``stages.jsonl``, ``facts.json``, ``summary.json`` and the reports."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from analysis.files import write_atomically
 from analysis.models import SweepSummary
 from analysis.rendering import render_html, render_json, render_markdown
+from analysis.rendering.each import FOLDERS, Layout, render_each
 from analysis.stages_io import STAGES_FILE, read_stages
+from contracts.facts import Facts
 from contracts.failures import InputError
 from contracts.manifest import Manifest
 from contracts.records import StageRecord
 
 MANIFEST_FILE = "manifest.json"
+FACTS_FILE = "facts.json"
 SUMMARY_FILE = "summary.json"
 MARKDOWN_FILE = "report.md"
 HTML_FILE = "report.html"
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_results(path: Path) -> tuple[list[StageRecord], Manifest | None]:
@@ -44,14 +50,30 @@ def read_results(path: Path) -> tuple[list[StageRecord], Manifest | None]:
     return records, manifest
 
 
+def read_facts(results: Path) -> Facts | None:
+    """Read what is known of the ingested files, beside the stages; ``None``: nothing is.
+
+    Raises:
+        InputError: one line that names the file and what is wrong.
+    """
+    if results.is_file() and results.name != STAGES_FILE:
+        return None
+    path = (results if results.is_dir() else results.parent) / FACTS_FILE
+    return _model(path, Facts) if path.is_file() else None
+
+
 def read_manifest(path: Path) -> Manifest:
     """Read a ``manifest.json``.
 
     Raises:
         InputError: one line that names the file and the key.
     """
+    return _model(path, Manifest)
+
+
+def _model(path: Path, model: type[Model]) -> Model:
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        return model.model_validate_json(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: can't be read: {error.strerror or error}") from None
     except ValidationError as error:
@@ -83,3 +105,15 @@ def write_report(summary: SweepSummary, folder: Path) -> list[Path]:
         write_atomically(folder / name, text)
         paths.append(folder / name)
     return paths
+
+
+def write_each(summary: SweepSummary, folder: Path, layout: Layout) -> None:
+    """Write one Markdown file for each configuration and agent into a subfolder.
+
+    Raises:
+        OSError: the folder can't be written.
+    """
+    into = folder / FOLDERS[layout]
+    into.mkdir(parents=True, exist_ok=True)
+    for name, text in render_each(summary, layout).items():
+        write_atomically(into / name, text)

@@ -73,7 +73,7 @@ class Manifest(Strict):
     schema_version: Literal[1] = SCHEMA_VERSION
     sweep: str
     execution: str
-    """``<UTC timestamp>-<first 8 digits of the sweep's id>``: also the results folder's name."""
+    """``<UTC timestamp>-<first 8 digits of the sweep's id>``."""
     sweep_id: str
     """Content hash of spec and corpus."""
     corpus_digest: str

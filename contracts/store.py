@@ -4,6 +4,7 @@
 
     chimera:sweep:<sweep id>            the newest execution of a sweep
     chimera:x:<execution>:manifest      Manifest, JSON
+    chimera:x:<execution>:facts         Facts of the ingested files, JSON
     chimera:x:<execution>:state         hash: status, generation, problem, base_dir, and the time it took so far
     chimera:x:<execution>:outcomes      hash: job id → JobOutcome, JSON; the first write wins
     chimera:x:<execution>:failed        set of job ids with a failed outcome
@@ -37,6 +38,7 @@ from pydantic import ValidationError
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from contracts.facts import Facts
 from contracts.failures import BrokerError
 from contracts.floor import MeasurementFloor
 from contracts.manifest import Manifest, Round, SlotIdentity
@@ -50,7 +52,7 @@ begun anew before it was finished."""
 KEPT_S = 7 * 86_400
 """How long the store keeps a collected execution, s."""
 _KINDS = (
-    *("manifest", "state", "outcomes", "failed", "running", "attempts"),
+    *("manifest", "facts", "state", "outcomes", "failed", "running", "attempts"),
     *("summaries", "figures", "due", "rounds", "slots", "documents"),
 )
 
@@ -158,12 +160,14 @@ class Store:
 
     # --- executions -------------------------------------------------------------------------
 
-    def begin(self, manifest: Manifest) -> None:
-        """Record a new execution and make it the newest of its sweep."""
+    def begin(self, manifest: Manifest, facts: Facts | None = None) -> None:
+        """Record a new execution, with what is known of its files, and make it the newest of its sweep."""
         planned = manifest.runs_planned()
         due = {c.id: planned[c.name] for c in manifest.configurations}
         with self.client.pipeline(transaction=True) as pipe:
             pipe.set(_key(manifest.execution, "manifest"), manifest.model_dump_json())
+            if facts is not None:
+                pipe.set(_key(manifest.execution, "facts"), facts.model_dump_json())
             pipe.hset(_key(manifest.execution, "state"), mapping={"status": "running", "generation": 0})
             pipe.hset(_key(manifest.execution, "due"), mapping=cast(dict[Any, Any], due))
             pipe.set(_sweep_key(manifest.sweep_id), manifest.execution)
@@ -181,6 +185,10 @@ class Store:
     def manifest(self, execution: str) -> Manifest | None:
         text = self.client.get(_key(execution, "manifest"))
         return None if text is None else Manifest.model_validate_json(str(text))
+
+    def facts(self, execution: str) -> str | None:
+        """Return what is known of the ingested files, JSON of :class:`contracts.facts.Facts`."""
+        return cast(str | None, self.client.get(_key(execution, "facts")))
 
     def put_manifest(self, manifest: Manifest) -> None:
         self.client.set(_key(manifest.execution, "manifest"), manifest.model_dump_json())

@@ -134,11 +134,20 @@ def run(
     help="Configuration that the others are compared with. Default: as the sweep file says, else the server's "
     "defaults, else the first.",
 )
-def report(results: Path, out: Path, sd: Any, ranking: Any, baseline: str | None) -> None:
+@click.option(
+    "--each",
+    type=click.Choice(["configuration", "agent"]),
+    multiple=True,
+    help="Also one Markdown file for each configuration, in the layout of a configuration's report or of an "
+    "agent's; may be repeated.",
+)
+def report(
+    results: Path, out: Path, sd: Any, ranking: Any, baseline: str | None, each: tuple[Any, ...]
+) -> None:
     """Aggregate again, offline: RESULTS is a results folder, a stages.jsonl or a CSV of its columns."""
-    from producer.report import report
+    from producer.report import ReportOptions, report
 
-    click.echo(report(results, out, sd, ranking, baseline))
+    click.echo(report(results, out, ReportOptions(sd, ranking, baseline, each)))
 
 
 @cli.command()

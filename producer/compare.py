@@ -37,7 +37,7 @@ from analysis.rendering.layout.comparison import (
 )
 from analysis.rendering.markdown import render_document as markdown
 from analysis.rendering.plain import one_line
-from analysis.results_folder import read_results
+from analysis.results_folder import read_facts, read_results
 from contracts.failures import ChimeraError, InputError, SetupError
 from producer.progress import say_line
 
@@ -205,7 +205,7 @@ def _table(rows: Sequence[ComparisonRow]) -> Table:
 
 def _result(path: Path) -> Result:
     records, manifest = read_results(path)
-    return Result(str(path), records, manifest)
+    return Result(str(path), records, manifest, read_facts(path))
 
 
 def _version() -> str | None:

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from contracts.blocks import listed
+from contracts.job import PROMPTS_VERSION
 from contracts.manifest import Manifest
 from producer.plan import Plan
 
@@ -36,7 +37,7 @@ def make_manifest(plan: Plan) -> Manifest:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "prompts": PROMPTS_VERSION}
     for name in _RECORDED:
         try:
             found[name] = version(name)

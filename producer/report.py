@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.models import RankingRule
-from analysis.results_folder import read_results, write_report
+from analysis.rendering.each import Layout
+from analysis.results_folder import read_facts, read_results, write_each, write_report
 from analysis.statistics.estimate import SdKind
 from analysis.summary import summarise_records
 from contracts.failures import ChimeraError
 
 
-def report(
-    results: Path,
-    out: Path,
-    sd: SdKind,
-    ranking: RankingRule | None = None,
-    baseline: str | None = None,
-) -> str:
+@dataclass(frozen=True)
+class ReportOptions:
+    """What ``chimera report`` was asked, beyond where."""
+
+    sd: SdKind = "sample"
+    ranking: RankingRule | None = None
+    """``None``, as of baseline: as the sweep file says."""
+    baseline: str | None = None
+    each: Sequence[Layout] = ()
+    """Also one Markdown file for each configuration and agent, in these layouts."""
+
+
+def report(results: Path, out: Path, options: ReportOptions) -> str:
     """Aggregate ``results`` into ``out`` and return the line that says so.
 
     A ``manifest.json`` beside the stages tells the rest of the report: hosts, order, planned runs, and the
-    rule of the ranking and the baseline where none is given.
+    rule of the ranking and the baseline where none is given. A ``facts.json`` beside them lets the texts be checked.
 
     Raises:
         InputError: the results can't be read (names file, line and column), or hold no configuration of the
@@ -29,10 +38,18 @@ def report(
         ChimeraError: the disk takes no more.
     """
     records, manifest = read_results(results)
-    summary = summarise_records(records, manifest=manifest, sd=sd, ranking=ranking, baseline=baseline)
+    summary = summarise_records(
+        records,
+        manifest=manifest,
+        sd=options.sd,
+        ranking=options.ranking,
+        baseline=options.baseline,
+        facts=read_facts(results),
+    )
     try:
-        out.mkdir(parents=True, exist_ok=True)
         write_report(summary, out)
+        for layout in options.each:
+            write_each(summary, out, layout)
     except OSError as error:
         raise ChimeraError(f"can't write the report to {out}: {error}") from None
     return f"{len(records)} stages, {len(summary.configurations)} configuration(s): {out / 'report.html'}"

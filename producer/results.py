@@ -6,7 +6,9 @@ import shutil
 from pathlib import Path
 
 from analysis.files import write_atomically
-from analysis.stages_io import write_stages
+from analysis.naming import execution_name
+from analysis.results_folder import FACTS_FILE, MANIFEST_FILE
+from analysis.stages_io import STAGES_FILE, write_stages
 from contracts.failures import ChimeraError, SetupError
 from contracts.manifest import Manifest
 from contracts.records import records_of
@@ -16,8 +18,8 @@ NEEDED_BYTES = 50 * 2**20
 
 
 def results_folder(root: Path, manifest: Manifest) -> Path:
-    """Return ``<root>/<sweep>/<UTC timestamp>-<short hash>``."""
-    return root / manifest.sweep / manifest.execution
+    """Return ``<root>/<sweep>/<sweep>_<model>_<utc>_<hash>`` (:mod:`analysis.naming`)."""
+    return root / manifest.sweep / execution_name(manifest)
 
 
 def check_writable(root: Path) -> None:
@@ -48,8 +50,10 @@ def write_results(store: Store, execution: str, root: Path) -> Path:
     outcomes = store.outcomes(execution, [job.job_id for job in manifest.order])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / "manifest.json", manifest.model_dump_json(indent=2) + "\n")
-        write_stages(folder / "stages.jsonl", (record for o in outcomes for record in records_of(o)))
+        write_atomically(folder / MANIFEST_FILE, manifest.model_dump_json(indent=2) + "\n")
+        write_stages(folder / STAGES_FILE, (record for o in outcomes for record in records_of(o)))
+        if (facts := store.facts(execution)) is not None:
+            write_atomically(folder / FACTS_FILE, facts)
         for name, text in documents.items():
             write_atomically(folder / name, text)
     except OSError as error:

@@ -20,6 +20,7 @@ from producer.broker import given_broker, home
 from producer.calibrate import calibrate_slots, describe
 from producer.embedded import Embedded
 from producer.follow import follow
+from producer.ground import facts_below
 from producer.manifest import make_manifest
 from producer.plan import Plan, make_plan
 from producer.preflight import check_slots
@@ -146,5 +147,5 @@ def _take_up(store: Store, plan: Plan, fresh: bool) -> Manifest | None:
 
 def _begin(store: Store, plan: Plan) -> Manifest:
     manifest = make_manifest(plan)
-    store.begin(manifest)
+    store.begin(manifest, facts_below(plan.spec.workload.paths, plan.base_dir))
     return manifest

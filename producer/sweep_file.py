@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from contracts.configuration import AXIS_NAMES
 from contracts.failures import InputError
-from contracts.sweep import AgentWorkload, Axes, OrderSpec, Point, ServerSpec, SweepSpec
+from contracts.sweep import AgentWorkload, Axes, OrderSpec, Point, RunsSpec, ServerSpec, SweepSpec
 
 Location = tuple[str | int, ...]
 
@@ -21,6 +21,8 @@ _MODELS: dict[str, type[BaseModel]] = {
     "axes": Axes,
     "include": Point,
     "exclude": Point,
+    "baseline": Point,
+    "runs": RunsSpec,
     "workload": AgentWorkload,
     "server": ServerSpec,
     "order": OrderSpec,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
+from analysis.grounding import Grounder
 from analysis.results_folder import documents
 from analysis.summary import ConfigurationSummary, summarise_configuration, summarise_sweep
+from contracts.facts import Facts
 from contracts.failures import ChimeraError
 from contracts.manifest import Manifest, SlotIdentity
 from contracts.outcome import JobOutcome, ServerIdentity
@@ -36,6 +39,7 @@ def aggregate_configuration(
         configuration=configuration,
         runs_planned=len(job_ids),
         until=manifest.spec.until_precise,
+        grounder=_grounder(store.facts(execution)),
     )
     store.put_slot_identities(execution, [_slot_identity(outcome, store) for outcome in outcomes])
     due = store.put_summary(
@@ -69,6 +73,12 @@ def finalise(store: Store, execution: str) -> dict[str, Any]:
     store.put_documents(execution, documents(summarise_sweep(summaries, finished)))
     store.set_finished(execution)
     return {"execution": execution, "configurations": len(summaries)}
+
+
+@lru_cache(maxsize=2)
+def _grounder(facts: str | None) -> Grounder | None:
+    """One for all configurations of an execution: its index takes longer to make than a text to check."""
+    return None if facts is None else Grounder(Facts.model_validate_json(facts))
 
 
 def _manifest(store: Store, execution: str) -> Manifest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from copy import copy
 
@@ -13,7 +14,7 @@ from analysis.grounding.labels import Index, rounds_to
 from analysis.grounding.layout import Block, blocks_of, lines_of
 from analysis.grounding.measured import Measured
 from analysis.grounding.names import Names
-from analysis.grounding.nearby import claim_at, context_of
+from analysis.grounding.nearby import Named, claim_at, context_of, files_beside, without_names
 from analysis.grounding.scan import MAX_CHARS, Token, gaps, scan
 from analysis.grounding.verdict import NOT_FOUND, Judged
 from analysis.models.grounding import Figure, FigureKind, GroundingRate, TextGrounding
@@ -48,19 +49,27 @@ class Grounder:
         lines = lines_of(scanned)
         blocks = blocks_of(lines)
         tokens = list(scan(lines))
+        names = self._named(tokens)
+        prose = without_names(scanned, list(names.values()))
+        on_line: dict[int, list[Named]] = defaultdict(list)
+        for token in tokens:
+            if token in names:
+                on_line[token.line.start].append(names[token])
         figures = []
         for token, (low, high) in zip(tokens, gaps(tokens), strict=True):
             block = blocks[token.line.start]
             start = token.start
             kind: FigureKind
             if token.kind == "file_name":
-                start, judged = self._name(token, low)
-                kind = "file_name"
+                kind, start = "file_name", names[token].start
+                files = names[token].files
+                judged: Judged = ("supported", self._names.said(files)) if files else NOT_FOUND
             elif token.kind == "date":
-                judged = self._dates.judge(scanned, token, KINDS.get(block.kind or ""), self._cited.dates)
                 kind = "date"
+                judged = self._dates.judge(scanned, token, KINDS.get(block.kind or ""), self._cited.dates)
             else:
-                kind, judged = self._number(scanned, token, low, high, block)
+                beside = files_beside(scanned, token, on_line.get(token.line.start, []))
+                kind, judged = self._number(prose, token, low, high, block, beside)
             figures.append(
                 Figure(
                     figure=text[start : token.end],
@@ -74,17 +83,23 @@ class Grounder:
             )
         return tuple(figures)
 
-    def _name(self, token: Token, low: int) -> tuple[int, Judged]:
-        """Return where the file's name begins, not before ``low``, and its verdict."""
-        line = token.line
-        start = self._names.start_of(line.text, token.start - line.start, token.end - line.start)
-        path = self._names.find(line.text[start : token.end - line.start])
-        if start + line.start < low:  # a figure stands within the name
-            start = token.start - line.start
-        return start + line.start, ("supported", path) if path else NOT_FOUND
+    def _named(self, tokens: list[Token]) -> dict[Token, Named]:
+        """Return each file's name with where it truly begins and which files it names."""
+        found: dict[Token, Named] = {}
+        end = 0
+        for token in tokens:
+            if token.kind == "file_name":
+                line = token.line
+                start = self._names.start_of(line.text, token.start - line.start, token.end - line.start)
+                files = self._names.files(line.text[start : token.end - line.start])
+                # A figure may stand within a name that has blanks.
+                begin = start + line.start if start + line.start >= end else token.start
+                found[token] = Named(begin, token.end, files)
+            end = token.end
+        return found
 
     def _number(
-        self, text: str, token: Token, low: int, high: int, block: Block
+        self, text: str, token: Token, low: int, high: int, block: Block, files: frozenset[int] | None
     ) -> tuple[FigureKind, Judged]:
         counts = self._facts.counts
         if block.kind and _REST.fullmatch(token.line.text[:80]):
@@ -105,7 +120,7 @@ class Grounder:
         setting = self._cited.setting(text, token, block.heading)
         if setting is not None:
             return "number", setting
-        worded = claim_at(text, token, low, high)
+        worded = claim_at(text, token, low, high, files)
         measured = self._cited.value(worded, token.line)
         if measured is not None and measured[0] == "supported":
             return "number", measured

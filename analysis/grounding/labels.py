@@ -33,11 +33,16 @@ _COARSE = 0.02
 _MAX_CACHED = 1_000
 _MAX_COMPARED = 1_000
 """Columns under one label that are looked at."""
-_GENERIC = word_set("time token size id step index rate response count gpu type level generation length")
+_GENERIC = word_set(
+    "time token size id step index rate response count gpu type level generation length row column"
+)
 """A column of such a name alone says too little: its path or file must be named as well."""
 _NOT_TELLING = word_set(
     "csv json md markdown report benchmark bench result data file run summary test reports it v"
 )
+
+
+_Key = tuple[frozenset[str], frozenset[str], str | None, frozenset[int] | None]
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class Claim:
     """Words between its neighbours, and of its table's header and row."""
     wide: list[str]
     """Those of its sentence and line as well."""
+    files: frozenset[int] | None = None
+    """Those named beside it; empty: one that is not in the data; ``None``: none is named."""
 
 
 class Index:
@@ -59,7 +66,7 @@ class Index:
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
-        self._cache: dict[tuple[frozenset[str], frozenset[str], str | None], list[tuple[Series, Label]]] = {}
+        self._cache: dict[_Key, list[tuple[Series, Label]]] = {}
         by_words: dict[frozenset[str], list[Series]] = defaultdict(list)
         for series in facts.series:
             words = label_of(series.label).words
@@ -114,7 +121,7 @@ class Index:
 
     def _kept(self, claim: Claim) -> list[tuple[Series, Label]]:
         """The columns whose name says what the text says."""
-        key = (frozenset(claim.near), frozenset(claim.wide), claim.unit)
+        key = (frozenset(claim.near), frozenset(claim.wide), claim.unit, claim.files)
         found = self._cache.get(key)
         if found is not None:
             return found
@@ -145,11 +152,13 @@ class Index:
 
     def _agrees(self, series: Series, label: Label, claim: Claim) -> bool:
         """Whether files and models named in the text are those of the column."""
+        if claim.files is not None and series.file not in claim.files:
+            return False
         if not 0 <= series.file < len(self._files):
             return True
         own = self._files[series.file] | self._cells[series.file] | label.every
         near = (frozenset(claim.near) & self._vocabulary) - label.words
-        if all(len(word) < 2 or word in _GENERIC for word in label.words):
+        if claim.files is None and all(len(word) < 2 or word in _GENERIC for word in label.words):
             telling = {word for word in own - _GENERIC - _NOT_TELLING if len(word) > 1}
             if not telling & frozenset(claim.near):
                 return False

@@ -18,7 +18,7 @@ _LISTING = re.compile(r"\W{0,4}(csv|json|markdown)\W{1,3}files\b", re.I)
 _LEAD = re.compile(r"[\s>#*_\-+•\d.)]{0,20}([^:|：\n]{1,80})[:：]")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Line:
     """One line of a text."""
 

@@ -11,28 +11,34 @@ class Names:
     """The ingested files by their names."""
 
     def __init__(self, facts: Facts) -> None:
-        self._by_name: dict[str, list[str]] = defaultdict(list)
+        self._facts = facts
+        self._by_name: dict[str, list[int]] = defaultdict(list)
         self._spaced: dict[str, list[str]] = defaultdict(list)
-        for file in facts.files:
+        for index, file in enumerate(facts.files):
             name = file.path.rpartition("/")[2]
-            self._by_name[name.lower()].append(file.path)
+            self._by_name[name.lower()].append(index)
             if " " in name:
                 self._spaced[name.rpartition(" ")[2].lower()].append(name.lower())
 
-    def find(self, written: str) -> str | None:
-        """Return the path of the file that a text names; without a folder, any file of that name."""
+    def files(self, written: str) -> frozenset[int]:
+        """Return the files (by index) that a text names; without a folder, all of that name."""
         claimed = written.replace("\\", "/").removeprefix("./").lower()
-        paths = self._by_name.get(claimed.rpartition("/")[2], [])
-        for path in paths:
-            known = path.lower()
+        found = []
+        for index in self._by_name.get(claimed.rpartition("/")[2], ()):
+            known = self._facts.files[index].path.lower()
             if f"/{known}".endswith(f"/{claimed}") or ("/" in known and f"/{claimed}".endswith(f"/{known}")):
-                return path if len(paths) == 1 else f"{path} (one of {len(paths)} of this name)"
-        return None
+                found.append(index)
+        return frozenset(found)
+
+    def said(self, files: frozenset[int]) -> str:
+        """Return the path of the files that a text names."""
+        path = self._facts.files[min(files)].path
+        return path if len(files) == 1 else f"{path} (one of {len(files)} of this name)"
 
     def start_of(self, line: str, start: int, end: int) -> int:
         """Return where a file's name begins: further left where it has blanks, further right in "文件a.csv"."""
         written = line[start:end]
-        if self.find(written) is not None:
+        if self.files(written):
             return start
         for name in self._spaced.get(written.lower(), ()):
             begin = end - len(name)
@@ -40,5 +46,5 @@ class Names:
                 return begin
         for i in range(len(written) - 1, 0, -1):
             if not written[i - 1].isascii():
-                return start + i if self.find(written[i:]) is not None else start
+                return start + i if self.files(written[i:]) else start
         return start

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
 
 from analysis.grounding.calendar import Moment, moments
 from analysis.grounding.layout import Line
@@ -46,7 +46,7 @@ _ROW_NUMBERS = frozenset(
 _ORDINALS = frozenset(("st", "nd", "rd", "th"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Token:
     """One figure as written."""
 
@@ -294,9 +294,15 @@ def _unit(text: str, end: int) -> tuple[str | None, int]:
 
 
 def gaps(tokens: list[Token]) -> list[tuple[int, int]]:
-    """For each figure, where the one before it on its line ends and the one after it begins."""
-    before = [0, *(a.end if a.line is b.line else b.line.start for a, b in pairwise(tokens))]
-    if tokens:
-        before[0] = tokens[0].line.start
-    after = [b.start if a.line is b.line else a.line.end for a, b in pairwise(tokens)]
-    return list(zip(before, [*after, *(t.line.end for t in tokens[-1:])], strict=False))
+    """For each figure, where the number or date before it on its line ends and the one after it begins."""
+    before: list[int] = []
+    last: Token | None = None
+    for token in tokens:
+        before.append(last.end if last is not None and last.line is token.line else token.line.start)
+        last = token if token.kind != "file_name" else last
+    after: list[int] = []
+    last = None
+    for token in reversed(tokens):
+        after.append(last.start if last is not None and last.line is token.line else token.line.end)
+        last = token if token.kind != "file_name" else last
+    return list(zip(before, reversed(after), strict=True))

@@ -76,7 +76,7 @@ METRIC_WORDS = word_set("""throughput ttft latency compile memory accuracy power
 
 _STOP = word_set("""the a an and or of in on at to for from with by is are was were be been it its this that these those as than
     all any each per across over between range ranging approximately about around roughly value values total overall
-    number numbers column columns metric metrics data dataset file files test tests result results run runs stats
+    number numbers metric metrics data dataset file files test tests result results run runs stats
     statistics summary report reports figure figures table list first last latest show shows shown indicate
     performance standard which while there has have had not no we our their s t""")
 

@@ -7,10 +7,11 @@ import json
 from collections import Counter, defaultdict
 from pathlib import Path
 
+from analysis.naming import execution_name
 from contracts.manifest import Manifest
 from contracts.outcome import JobOutcome
 from contracts.records import StageRecord
-from producer.report import report
+from producer.report import ReportOptions, report
 from tests.support.cluster import Cluster, calls_of
 from tests.support.sweeps import write_sweep
 
@@ -35,11 +36,11 @@ def test_a_sweep_ends_with_its_report(cluster: Cluster, tmp_path: Path, corpus: 
     cluster.slot("s0", server)
     output, folder = cluster.run(write_sweep(tmp_path, warmup=1, runs=2))
 
-    names = {"manifest.json", "stages.jsonl", "summary.json", "report.md", "report.html"}
+    names = {"manifest.json", "facts.json", "stages.jsonl", "summary.json", "report.md", "report.html"}
     assert {path.name for path in folder.iterdir()} == names
     assert folder.parent.name == "test"
     made = manifest(folder)
-    assert folder.name == made.execution
+    assert folder.name == execution_name(made)
     assert [slot.slot for slot in made.slots] == ["s0"]
 
     lines = records(folder)
@@ -69,7 +70,7 @@ def test_a_sweep_ends_with_its_report(cluster: Cluster, tmp_path: Path, corpus: 
 
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     again = tmp_path / "again"
-    report(folder, again, "sample")
+    report(folder, again, ReportOptions())
     assert (again / "summary.json").read_bytes() == before["summary.json"]
     assert (again / "report.md").read_bytes() == before["report.md"]
     assert (again / "report.html").read_bytes() == before["report.html"]

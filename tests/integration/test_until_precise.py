@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from contracts.manifest import Manifest, Standing
-from producer.report import report
+from producer.report import ReportOptions, report
 from tests.support.cluster import Cluster, calls_of
 from tests.support.precise import NOISY, STEADY, noisy_server, precise_sweep
 
@@ -63,7 +63,7 @@ def test_only_the_configuration_that_is_noisy_gets_more_runs(
     assert f"jobs {len(made.order)}/{len(made.order)}" in output
 
     again = tmp_path / "again"
-    report(folder, again, "sample")
+    report(folder, again, ReportOptions())
     assert (again / "summary.json").read_bytes() == (folder / "summary.json").read_bytes()
 
 

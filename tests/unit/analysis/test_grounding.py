@@ -237,7 +237,10 @@ def test_numbers_as_written(text: str, figures: list[str], facts: Facts) -> None
         "memory of 0.51 GB in conv",
         "num_ctx=2048",
         "temperature of 0.8",
-        "runs_20251002 has 2 rows",
+        "runs_20251002.csv has 2 rows",
+        "In gemma3_baseline.csv, the maximum tokens_s is 102.78",
+        "102.78 is the maximum of tokens_s in gemma3_baseline.csv",
+        "| File | Max tokens_s |\n|---|---|\n| gemma3_baseline.csv | 102.78 |",
     ],
 )
 def test_a_number_under_its_label(text: str, facts: Facts) -> None:
@@ -256,12 +259,21 @@ def test_a_number_under_its_label(text: str, facts: Facts) -> None:
         "Compilation time: 10 s",  # rounded too coarsely
         "Execution time: 0.869 ms",
         "0 tok/s",
+        "In llama3_baseline.csv, the maximum tokens_s is 102.78",
+        "In none.csv, the maximum tokens_s is 102.78",
+        "the file has 2 rows",
         "Accuracy 0.85",
         "500 QPS",
     ],
 )
 def test_a_coincidence_is_no_support(text: str, facts: Facts) -> None:
-    assert only(text, facts).verdict == "not_found"
+    assert [v for f, v in verdicts(text, facts) if f[0].isdigit()] == ["not_found"]
+
+
+def test_a_label_that_follows_belongs_to_the_number_before(facts: Facts) -> None:
+    text = "gemma3_baseline.csv ({} rows, {} columns)"
+    assert [v for _, v in verdicts(text.format(2, 3), facts)] == ["supported"] * 3
+    assert [v for _, v in verdicts(text.format(3, 2), facts)] == ["supported", "not_found", "not_found"]
 
 
 def test_dates(facts: Facts) -> None:
