@@ -11,16 +11,16 @@ from typing import Any
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write UTF-8 text: a reader sees the old file or the new one, also after a crash.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write bytes, or text as UTF-8: a reader sees the old file or the new one, also after a crash.
 
     Raises:
         OSError: the folder is missing or not writable, or the disk is full; no part is left.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with part.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -68,7 +67,7 @@ def _write(
     changed = Changed()
     if form == "parquet":
         content, changed = parquet_bytes(records, made)
-        _write_bytes(path, content)
+        write_atomically(path, content)
         return changed, []
     if form == "csv":
         text, changed = csv_text(records)
@@ -78,17 +77,3 @@ def _write(
     beside = path.with_name(f"{path.name}.provenance.json")
     write_atomically(beside, json_text(made.model_dump(mode="json"), indent=2) + "\n")
     return changed, [beside]
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    """As :func:`analysis.files.write_atomically`, for what is no text."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

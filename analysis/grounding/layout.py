@@ -6,8 +6,8 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from analysis.grounding.contents import cells_of, is_rule
 from analysis.grounding.words import word_set
+from contracts.tables.parse_markdown import cells_of, is_rule
 
 _FENCE = re.compile(r"[ \t>]*(```+|~~~+)[ \t]*([A-Za-z0-9_+-]{0,20})")
 _CODE = word_set("""python py python3 bash sh shell zsh console powershell cmd bat rust rs c cpp c++ java javascript js typescript

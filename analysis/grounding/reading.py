@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from analysis.grounding.contents import Cell, Columns, Unreadable, columns_of, text_of
+from analysis.grounding.contents import Columns, columns_of
 from analysis.grounding.words import UNITS
 from contracts.corpus import KINDS, CorpusFile, discover
 from contracts.facts import (
@@ -28,6 +28,7 @@ from contracts.facts import (
     Modified,
     Series,
 )
+from contracts.tables import Cell, Unparsed, text_of
 
 MAX_FILE_BYTES = 16 << 20
 """As at ingest: a larger file counts, and is not read; nor is what is beyond the sum below."""
@@ -90,11 +91,11 @@ class _Gathered:
             if modified is not None:
                 self.modified.append((file.kind, modified))
             if content is None:
-                raise Unreadable
+                raise Unparsed("too large")
             tables = columns_of(file.kind, content)
             if file.kind == "md":
                 self._dates(_iso_days(text_of(content)), index)
-        except (OSError, Unreadable):
+        except (OSError, Unparsed):
             self.unread += 1
         words: dict[str, None] = {}
         for columns in tables:

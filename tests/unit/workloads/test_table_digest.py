@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.corpus import discover
+from contracts.tables.parse_csv import parse_csv
+from contracts.tables.parse_json import parse_json
+from contracts.tables.parse_markdown import parse_markdown
+from contracts.tables.table import Column, Table
 from worker.workloads.agent.digest import CHARS_PER_TOKEN, format_number, table_digest
 from worker.workloads.agent.ingest import ingest
-from worker.workloads.agent.parse_csv import parse_csv
-from worker.workloads.agent.parse_json import parse_json
-from worker.workloads.agent.parse_markdown import parse_markdown
-from worker.workloads.agent.tables import Column, Table
 
 NO_FILES: dict[str, int] = {}
 

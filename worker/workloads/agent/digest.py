@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from worker.workloads.agent.parse_csv import is_number
-from worker.workloads.agent.tables import Cell, Column, Table
+from contracts.tables.parse_csv import is_number
+from contracts.tables.table import Cell, Column, Table
 from worker.workloads.agent.text import one_line
 
 CHARS_PER_TOKEN = 3

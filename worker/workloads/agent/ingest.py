@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from contracts.corpus import CorpusFile, digest_of_hashes
 from contracts.outcome import IngestResult
+from contracts.tables import KINDS_READ, Table, Unparsed, tables_of
 from worker.workloads.agent.data_summary import data_summary
-from worker.workloads.agent.parse_csv import parse_csv
-from worker.workloads.agent.parse_json import parse_json
-from worker.workloads.agent.parse_markdown import parse_markdown
-from worker.workloads.agent.tables import Table, Unparsed
 from worker.workloads.agent.text import one_line
 
 MAX_FILE_BYTES = 16 << 20
@@ -26,11 +22,6 @@ UNREAD = "can't be read"
 """How the reason of a file begins that the operating system does not let us read."""
 
 _CHUNK = 1 << 20
-_PARSERS: dict[str, Callable[[str, str], list[Table]]] = {
-    "csv": parse_csv,
-    "json": parse_json,
-    "md": parse_markdown,
-}
 
 
 @dataclass(frozen=True)
@@ -75,7 +66,7 @@ def ingest(files: list[CorpusFile]) -> Ingested:
         except Unparsed as reason:
             unparsed[shown] = str(reason)
         room -= len(read.content or b"")
-    counts = {kind: sum(f.kind == kind for f in files) for kind in _PARSERS}
+    counts = {kind: sum(f.kind == kind for f in files) for kind in KINDS_READ}
     result = IngestResult(
         files_total=len(files),
         counts=counts,
@@ -104,18 +95,7 @@ def _read(file: CorpusFile, limit: int) -> _Read:
 def _parse(kind: str, shown: str, content: bytes | None) -> list[Table]:
     if content is None:
         raise Unparsed(f"too large: over {MAX_FILE_BYTES >> 20} MiB, or {MAX_TOTAL_BYTES >> 20} MiB in all")
-    return _PARSERS[kind](_decoded(content), shown)
-
-
-def _decoded(content: bytes) -> str:
-    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))  # as PowerShell writes
-    try:
-        text = content.decode("utf-16" if wide else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Unparsed(f"bad encoding: not {'UTF-16' if wide else 'UTF-8'} at byte {error.start}") from None
-    if "\0" in text:
-        raise Unparsed("not text: holds NUL characters")
-    return text
+    return tables_of(kind, content, shown)
 
 
 def _bounded(unparsed: dict[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import repeat
 from typing import Any
 
-from worker.workloads.agent.tables import MAX_COLUMNS, Cell, Column, Table, Unparsed
+from contracts.tables.table import MAX_COLUMNS, Cell, Column, Table, Unparsed
 
 MAX_DEPTH = 64
 """Levels of nesting."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from itertools import chain
 
-from worker.workloads.agent.tables import MAX_COLUMNS, Cell, Column, Table, Unparsed
+from contracts.tables.table import MAX_COLUMNS, Cell, Column, Table, Unparsed
 
 DELIMITERS = ",;\t|"
 _NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)

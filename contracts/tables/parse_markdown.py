@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from worker.workloads.agent.parse_csv import tables_of_records
-from worker.workloads.agent.tables import Table
+from contracts.tables.parse_csv import tables_of_records
+from contracts.tables.table import Table
 
-_RULE_CELL = re.compile(r":?-+:?")
+_RULE_CELL = re.compile(r":?-++:?")
 _SEPARATOR = re.compile(r"(?<!\\)\|")
 
 
@@ -20,12 +20,12 @@ def parse_markdown(text: str, source: str) -> list[Table]:
         if line.lstrip().startswith(("```", "~~~")):
             fenced, inside, header = not fenced, False, None
             continue
-        cells = None if fenced else _cells(line)
+        cells = None if fenced else cells_of(line)
         if cells is None:
             inside, header = False, None
         elif inside:
             found[-1].append(cells)
-        elif header is not None and len(cells) == len(header) and all(map(_RULE_CELL.fullmatch, cells)):
+        elif header is not None and len(cells) == len(header) and is_rule(cells):
             found.append([header])
             inside = True
         else:
@@ -34,8 +34,13 @@ def parse_markdown(text: str, source: str) -> list[Table]:
     return [table for rows, name in zip(found, names, strict=True) for table in tables_of_records(rows, name)]
 
 
-def _cells(line: str) -> list[str] | None:
-    """The row's cells without emphasis marks; ``None`` where the line is no row."""
+def is_rule(row: list[str]) -> bool:
+    """Whether it is the row of dashes below a table's header."""
+    return all(_RULE_CELL.fullmatch(cell) for cell in row)
+
+
+def cells_of(line: str) -> list[str] | None:
+    """Return the cells of a pipe table's row, without emphasis marks; ``None``: the line is none."""
     row = line.strip()
     if "|" not in row:
         return None
