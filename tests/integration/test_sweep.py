@@ -61,6 +61,7 @@ def test_a_sweep_ends_with_its_report(cluster: Cluster, tmp_path: Path, corpus: 
 
     summary = json.loads((folder / "summary.json").read_text())
     assert [c["runs"] for c in summary["configurations"]] == [2, 2]
+    assert [c["grounding"]["texts"] for c in summary["configurations"]] == [4, 4]
     assert "temperature=0.8" in output and "failed" in output
     for text in ((folder / "report.md").read_text(), (folder / "report.html").read_text()):
         assert "Total files analyzed: 3" in text
