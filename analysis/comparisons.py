@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.floor import measured_by_client
-from analysis.metrics import BY_KEY, ITL, METRICS, THROUGHPUT, TTFT, Metric
+from analysis.metrics import BY_KEY, DURATION, ITL, METRICS, THROUGHPUT, TTFT, Metric
 from analysis.models import Comparison, ConfigurationSummary, OverRuns, RunFigures, SweepFloor, Verdict
 from analysis.statistics.comparison import (
     MIN_RUNS,
@@ -27,6 +27,7 @@ from analysis.statistics.comparison import (
 )
 from analysis.statistics.holm import holm
 from analysis.statistics.interval import LEVEL, Interval
+from analysis.statistics.sequential import FIRST_LOOK, look_error
 from contracts.failures import InputError
 
 ALPHA = 1 - LEVEL
@@ -64,6 +65,7 @@ def compare_two(
     floor: float | None,
     may_pair: bool,
     spreads: Spreads | None = None,
+    looks: int | None = None,
 ) -> Comparison:
     """Compare one metric of a candidate ``b`` with that of a baseline ``a``, as the only comparison.
 
@@ -71,8 +73,13 @@ def compare_two(
         floor: measurement floor of the difference, in the metric's unit; ``None``: it touches none.
         may_pair: whether the blocks of both are the same blocks: both are of one execution.
         spreads: what is typical of the sweep, where there is one (:func:`typical_spreads`).
+        looks: the most runs, where how many there are was decided by looking at them; ``None``: their number
+            was fixed. Then p and intervals allow for every look, and of one execution only common blocks count: a
+            configuration that stopped early would be compared with the later hours of one that went on.
     """
     runs_a, runs_b = _with_value(a, metric), _with_value(b, metric)
+    if looks is not None and may_pair:
+        runs_a, runs_b = _common_blocks(runs_a, runs_b)
     pairs = _pairs(runs_a, runs_b) if may_pair else None
     if pairs is not None:
         runs_a, runs_b = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
@@ -92,6 +99,7 @@ def compare_two(
         difference=apart,
         percent=100 * apart / mean_x if apart is not None and mean_x is not None and mean_x > 0 else None,
         floor=floor,
+        looks=looks,
         verdict="not compared",
     )
     if not x.size or not y.size:
@@ -104,10 +112,11 @@ def compare_two(
     if min(x.size, y.size) < MIN_RUNS:
         return _changed(made, verdict="too few runs", why=f"a test takes {MIN_RUNS} complete runs of each")
     typical_of = spreads or Spreads()
-    found = None if pairs is None else paired(x, y, typical_of.pairs)
+    error = error_of_look(looks)
+    found = None if pairs is None else paired(x, y, typical_of.pairs, error)
     if found is None:
         # Pairs that all differ by the same show no noise, but their runs may.
-        pairs, found = None, welch(x, y, typical_of.runs)
+        pairs, found = None, welch(x, y, typical_of.runs, error)
     if found is None:
         return _without_noise(made)
     tested = _tested(made, found, None if pairs is None else len(pairs))
@@ -115,7 +124,10 @@ def compare_two(
 
 
 def compare_with_baseline(
-    configurations: Sequence[ConfigurationSummary], baseline: str | None, floor: SweepFloor | None
+    configurations: Sequence[ConfigurationSummary],
+    baseline: str | None,
+    floor: SweepFloor | None,
+    looks: int | None = None,
 ) -> tuple[Comparison, ...]:
     """Compare every configuration with the baseline of the same agent, in every metric that either has.
 
@@ -141,6 +153,7 @@ def compare_with_baseline(
                     floor=floor_of(metric, base, c, floor),
                     may_pair=True,
                     spreads=spreads,
+                    looks=looks,
                 )
                 for c in others
                 if _with_value(base.over_runs, metric) or _with_value(c.over_runs, metric)
@@ -216,6 +229,9 @@ def floor_of(
         return None
     if metric == TTFT:
         return floor.ttft_ms
+    if metric == DURATION:  # a sum over calls, each of which the client timed
+        calls = [run.valid_calls for c in (a, b) for run in _with_value(c.over_runs, metric)]
+        return floor.ttft_ms * max(calls) if calls else None
     if metric == ITL or (metric == THROUGHPUT and (measured_by_client(a) or measured_by_client(b))):
         means = [
             float(values.mean())
@@ -232,6 +248,18 @@ def _with_value(figures: OverRuns, metric: Metric) -> list[RunFigures]:
 
 def _values(runs: Sequence[RunFigures], metric: Metric) -> Floats:
     return np.array([getattr(run, metric.key) for run in runs], dtype=np.float64)
+
+
+def error_of_look(looks: int | None) -> float:
+    """The error that one look may have, so that all of them together have that of one."""
+    return ALPHA if looks is None else look_error(max(looks, FIRST_LOOK))
+
+
+def _common_blocks(
+    a: Sequence[RunFigures], b: Sequence[RunFigures]
+) -> tuple[list[RunFigures], list[RunFigures]]:
+    common = {run.block for run in a} & {run.block for run in b}
+    return [run for run in a if run.block in common], [run for run in b if run.block in common]
 
 
 def _pairs(a: Sequence[RunFigures], b: Sequence[RunFigures]) -> list[tuple[RunFigures, RunFigures]] | None:
@@ -307,7 +335,8 @@ def _corrected(c: Comparison, p_holm: float, alpha: float, level: float, tests: 
 def _detectable_percent(c: Comparison, level: float) -> float | None:
     if c.standard_error is None or c.df is None or c.baseline_mean is None or c.baseline_mean <= 0:
         return None
-    return 100 * detectable(c.standard_error, c.df, level) / c.baseline_mean
+    of_one_look = level * error_of_look(c.looks) / ALPHA
+    return 100 * detectable(c.standard_error, c.df, of_one_look) / c.baseline_mean
 
 
 def _verdict(c: Comparison, p: float, alpha: float) -> Verdict:

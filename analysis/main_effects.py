@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.comparisons import error_of_look
 from analysis.metrics import METRICS, Metric
 from analysis.models import (
     AxisEffect,
@@ -57,7 +58,7 @@ class _Data:
 
 
 def main_effects(
-    configurations: Sequence[ConfigurationSummary], inert: Sequence[InertAxis]
+    configurations: Sequence[ConfigurationSummary], inert: Sequence[InertAxis], looks: int | None = None
 ) -> tuple[MainEffects, ...]:
     """Analyse each metric of each agent; nothing where no axis varies among the runs that have it."""
     made = []
@@ -68,8 +69,11 @@ def main_effects(
             data = _data(of_agent, metric)
             if data is not None:
                 # Mostly all metrics have the same configurations.
-                design = designs.setdefault(tuple(c.tobytes() for c in data.codes), Design(data.codes))
-                made.append(_analysed(data, design, agent, of_agent, inert))
+                key = tuple(c.tobytes() for c in data.codes)
+                if key not in designs:
+                    designs[key] = Design(data.codes)
+                made.append(_analysed(data, designs[key], agent, of_agent, inert, looks))
+    made = _corrected(made)
     corrected = holm([m.drift.p if m.drift else None for m in made])
     return tuple(_with_drift(m, p) for m, p in zip(made, corrected, strict=True))
 
@@ -114,6 +118,7 @@ def _analysed(
     agent: str,
     configurations: Sequence[ConfigurationSummary],
     inert: Sequence[InertAxis],
+    looks: int | None,
 ) -> MainEffects:
     figures = data.figures
     logs = bool((figures > 0).all())
@@ -126,8 +131,9 @@ def _analysed(
     notes += _notes_of_design(data, made, configurations)
     names = list(data.axes)
     pairs = [pair for pair, term in made.interactions.items() if term.df]
-    tests = [p_of(term, made.noise) for term in [*made.axes, *(made.interactions[pair] for pair in pairs)]]
-    corrected = holm(tests)
+    found = [p_of(term, made.noise) for term in [*made.axes, *(made.interactions[pair] for pair in pairs)]]
+    # As in comparisons: how many runs there are was decided by looking at them.
+    tests = [None if p is None else min(1.0, p * ALPHA / error_of_look(looks)) for p in found]
     shares = _shares(made, fit, values.size, 1.0 if logs else float(np.mean(values**2)))
     return MainEffects(
         metric=data.metric.key,
@@ -140,7 +146,6 @@ def _analysed(
                 share=shares.get(("axis", index)),
                 largest_percent=_largest(made.levels[index], logs) if made.separate[index] else None,
                 p=tests[index],
-                p_holm=corrected[index],
                 inert=_inert(name, configurations, inert),
             )
             for index, name in enumerate(names)
@@ -150,7 +155,6 @@ def _analysed(
                 axes=(names[pair[0]], names[pair[1]]),
                 share=shares.get(("pair", pair)),
                 p=tests[len(names) + index],
-                p_holm=corrected[len(names) + index],
             )
             for index, pair in enumerate(pairs)
         ),
@@ -320,6 +324,23 @@ def _drift(data: _Data, values: Floats, logs: bool) -> Trend | None:
         p=slope.p,
         drifting=slope.p is not None and slope.p < ALPHA,
     )
+
+
+def _corrected(made: Sequence[MainEffects]) -> list[MainEffects]:
+    """Holm's correction over all axes and pairs of axes, of all metrics and agents: one report, one family."""
+    tests = [[*(axis.p for axis in m.axes), *(pair.p for pair in m.interactions)] for m in made]
+    adjusted = iter(holm([p for ps in tests for p in ps]))
+    return [
+        m.model_copy(
+            update={
+                "axes": tuple(a.model_copy(update={"p_holm": next(adjusted)}) for a in m.axes),
+                "interactions": tuple(
+                    i.model_copy(update={"p_holm": next(adjusted)}) for i in m.interactions
+                ),
+            }
+        )
+        for m in made
+    ]
 
 
 def _with_drift(m: MainEffects, p_holm: float | None) -> MainEffects:

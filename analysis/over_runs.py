@@ -75,8 +75,8 @@ def _some_cold(runs: Sequence[RunFigures]) -> bool:
 
 
 def _without_loading(run: RunFigures) -> RunFigures:
-    """Duration and energy of a cold call are mostly those of loading: another figure than the other runs'."""
-    return run.model_copy(update={"duration_ms": None, "joules_per_token": None}) if run.cold_calls else run
+    """Its duration and energy are mostly those of loading, and its TTFT is that of fewer stages: other figures."""
+    return run.model_copy(update={"ttft_ms": None, "duration_ms": None, "joules_per_token": None}) if run.cold_calls else run
 
 
 def stages_over_runs(
@@ -100,6 +100,7 @@ def _stage(
         if not call.valid:
             why = SUSPECT if call.outcome.valid else call.outcome.value
             excluded[why] = excluded.get(why, 0) + 1
+    warm = [call for call in calls if call.cold is not True]
     absent = len(runs | set(range(1, (planned or 0) + 1))) - len(found)
     if absent > 0:
         excluded[NO_RECORD] = absent
@@ -109,10 +110,10 @@ def _stage(
         ok=len(valid),
         excluded=excluded,
         throughput_tok_s=describe(call.throughput_tok_s for call in calls),
-        ttft_ms=describe(call.ttft_ms for call in calls if call.cold is not True),
+        ttft_ms=describe(call.ttft_ms for call in warm),
         ttft_cold_ms=describe(call.ttft_ms for call in calls if call.cold is True),
         itl_ms=describe(record.itl_mean_ms for _, record in valid),
-        duration_ms=describe(call.duration_ms for call in calls),
+        duration_ms=describe(call.duration_ms for call in warm or calls),
         tokens=describe(call.tokens for call in calls),
         prompt_eval_ms=describe(call.prompt_eval_ms for call in calls),
         eval_ms=describe(call.eval_ms for call in calls),

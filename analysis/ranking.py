@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analysis.comparisons import ALPHA, compare_two, floor_of, typical_spreads
+from analysis.comparisons import ALPHA, compare_two, error_of_look, floor_of, typical_spreads
 from analysis.floor import rate_below_floor
 from analysis.metrics import THROUGHPUT
 from analysis.models import Comparison, ConfigurationSummary, Ranked, RankingRule, SweepFloor, Verdict
@@ -30,7 +30,7 @@ CRITERION: dict[RankingRule, str] = {
 
 
 def rank(
-    configurations: Sequence[ConfigurationSummary], rule: RankingRule, floor: SweepFloor | None
+    configurations: Sequence[ConfigurationSummary], rule: RankingRule, floor: SweepFloor | None, looks: int | None = None
 ) -> tuple[Ranked, ...]:
     """Rank by the rule; those without a throughput over runs go last, unranked, in their order."""
     rated = [c for c in configurations if c.over_runs.throughput_tok_s.mean is not None]
@@ -39,7 +39,7 @@ def rank(
     first = rated[0] if rated else None
     set_back = rule == "clean-first" and first is not None and not first.degenerate_calls
     comparable = [c for c in rated if not (set_back and c.degenerate_calls)]
-    compared = against_first(comparable, floor)
+    compared = against_first(comparable, floor, looks)
     return tuple(
         _place(
             place,
@@ -54,7 +54,7 @@ def rank(
 
 
 def against_first(
-    ranked: Sequence[ConfigurationSummary], floor: SweepFloor | None
+    ranked: Sequence[ConfigurationSummary], floor: SweepFloor | None, looks: int | None = None
 ) -> dict[tuple[str, str], Comparison]:
     """Compare the throughput of each with that of the first, by (configuration, agent).
 
@@ -78,6 +78,7 @@ def against_first(
             floor=floor_of(THROUGHPUT, first, c, floor),
             may_pair=True,
             spreads=spreads,
+            looks=looks,
         )
         for c in others
     }
@@ -100,7 +101,7 @@ def _corrected(c: Comparison, pairs: int) -> Comparison:
     verdict: Verdict = c.verdict
     if verdict in ("better", "worse") and adjusted >= ALPHA:
         verdict = "no difference shown"
-    apart = detectable(c.standard_error, c.df, ALPHA / pairs)
+    apart = detectable(c.standard_error, c.df, error_of_look(c.looks) / pairs)
     return c.model_copy(
         update={
             "p_holm": adjusted,

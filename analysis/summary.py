@@ -176,7 +176,8 @@ def summarise_sweep(
     floor = sweep_floor(slots)
     inert = inert_axes(ordered)
     rule: RankingRule = ranking or (manifest.spec.ranking if manifest else "clean-first")
-    places = rank(ordered, rule, floor)
+    looks = manifest.spec.most_runs if manifest and manifest.spec.until_precise else None
+    places = rank(ordered, rule, floor, looks)
     base = choose_baseline(ordered, baseline or (manifest.baseline if manifest else None))
     spec = manifest.spec if manifest else None
     bare = SweepSummary(
@@ -203,8 +204,8 @@ def summarise_sweep(
         verdict=verdict(places, rule, floor),
         ttft_verdict=ttft_verdict(places, floor),
         baseline=base,
-        comparisons=compare_with_baseline(ordered, base, floor),
-        main_effects=main_effects(ordered, inert),
+        comparisons=compare_with_baseline(ordered, base, floor, looks),
+        main_effects=main_effects(ordered, inert, looks),
         host_effects=host_effects(ordered),
         inert=inert,
         no_effect=without_effect(ordered),

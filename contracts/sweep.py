@@ -110,8 +110,8 @@ class RunsSpec(Strict):
 
     min: Annotated[int, Field(ge=2, le=10_000, strict=True)] = 3
     """Runs that every configuration gets. One run by itself shows no spread."""
-    max: Runs = 30
-    """Runs that no configuration goes beyond."""
+    max: Annotated[int, Field(ge=3, le=10_000, strict=True)] = 30
+    """Runs that no configuration goes beyond. Of fewer than three no precision is known."""
     until: Annotated[dict[UntilMetric, Fraction], Field(min_length=1)]
     """Metric → half-width of its confidence interval, as a fraction of the mean, that is precise enough; a
     configuration is precise when all of them are."""

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from analysis.statistics.interval import LEVEL
 
@@ -39,4 +39,4 @@ def runs_to_show(runs: int, detectable: float, difference: float) -> int | None:
 def _factors() -> npt.NDArray[np.float64]:
     """t quantile / sqrt(n) for n = 2, 3, … runs."""
     n = np.arange(2, MOST_RUNS + 1)
-    return np.asarray(stats.t.ppf((1 + LEVEL) / 2, n - 1) / np.sqrt(n), dtype=np.float64)
+    return np.asarray(special.stdtrit(n - 1, (1 + LEVEL) / 2) / np.sqrt(n), dtype=np.float64)

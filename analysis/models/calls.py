@@ -105,12 +105,12 @@ class RunFigures(Strict):
     mean_of_rates_tok_s: float | None = None
     """Mean of its calls' rates."""
     ttft_ms: float | None
-    """Mean over the run's valid calls that are not known to be cold."""
+    """Mean over the run's valid calls that are not known to be cold. ``None``, as are duration_ms and joules_per_token,
+    for a run with a cold call among others without: fewer stages are in its TTFT, and loading is in the others."""
     itl_ms: float | None = None
     """Mean of its calls' mean inter-token latencies."""
     duration_ms: float | None = None
-    """Σ client wall time of its calls. ``None``, as is joules_per_token, for a run with a cold call among others without:
-    its figure is mostly that of loading."""
+    """Σ client wall time of its calls."""
     tokens: int | None = None
     """Σ"""
     joules_per_token: float | None = None
@@ -148,6 +148,7 @@ class StageOverRuns(Strict):
     """Of calls known to be cold."""
     itl_ms: Description
     duration_ms: Description
+    """Of calls that are not known to be cold, or of all where all are cold."""
     tokens: Description
     prompt_eval_ms: Description
     eval_ms: Description

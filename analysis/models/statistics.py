@@ -22,7 +22,7 @@ class Comparison(Strict):
     baseline: str
     """Configuration's name, as is candidate."""
     candidate: str
-    method: Literal["paired-t", "welch", "permutation"] | None
+    method: Literal["paired-t", "welch"] | None
     """``None``: not tested (see why)."""
     n_baseline: int
     n_candidate: int
@@ -50,6 +50,8 @@ class Comparison(Strict):
     level that Holm's procedure ended with."""
     floor: float | None = None
     """Measurement floor of the difference, in the metric's unit; ``None``: not known, or it does not touch it."""
+    looks: int | None = None
+    """The most runs, where their number was decided by looking: p and intervals allow for every look."""
     verdict: Verdict
     why: str | None = None
     """What the verdict rests on, where the numbers alone don't tell."""

@@ -71,10 +71,13 @@ def typical(spreads: Sequence[float | None]) -> float | None:
     return float(np.quantile(known, TYPICAL_QUANTILE)) if len(known) >= MIN_TYPICAL else None
 
 
-def welch(baseline: Floats, candidate: Floats, spread: float | None = None) -> Difference | None:
+def welch(
+    baseline: Floats, candidate: Floats, spread: float | None = None, error: float = 1 - LEVEL
+) -> Difference | None:
     """Compare independent samples, of at least 2 values each, without taking their variances for equal.
 
-    ``spread`` is the sweep's typical sd / mean. Returns ``None`` where no value differs from another: there
+    ``spread`` is the sweep's typical sd / mean. ``error``: that of one look, where there may have been many; the
+    interval is at 1 − ``error``, and p is raised alike. Returns ``None`` where no value differs from another: there
     is no noise to test against. Sources: B. L. Welch, Biometrika 34 (1947) 28–35; F. E. Satterthwaite,
     Biometrics Bulletin 2 (1946) 110–114.
     """
@@ -87,13 +90,15 @@ def welch(baseline: Floats, candidate: Floats, spread: float | None = None) -> D
     # Shares first: squares of variances of tiny values would underflow.
     share = vb / (vb + vc)
     df = 1 / (share**2 / b.df + (1 - share) ** 2 / c.df)
-    return _tested("welch", mean_b, mean_c, vb, vc, 0.0, df, b.raised or c.raised)
+    return _tested("welch", mean_b, mean_c, vb, vc, 0.0, vb + vc, df, b.raised or c.raised, error)
 
 
-def paired(baseline: Floats, candidate: Floats, spread: float | None = None) -> Difference | None:
+def paired(
+    baseline: Floats, candidate: Floats, spread: float | None = None, error: float = 1 - LEVEL
+) -> Difference | None:
     """Compare pairs, at least 2: the same position of both arrays is one block.
 
-    ``spread`` is the sweep's typical sd of differences / mean. Returns ``None`` where all differences are the
+    ``spread`` is the sweep's typical sd of differences / mean; ``error`` as of :func:`welch`. Returns ``None`` where all differences are the
     same. Source: Student, Biometrika 6 (1908) 1–25.
     """
     n = baseline.size
@@ -110,7 +115,8 @@ def paired(baseline: Floats, candidate: Floats, spread: float | None = None) -> 
         vb, vc, cov = (part * made.variance / own for part in (vb, vc, cov))
     else:
         vb, vc, cov = made.variance / 2, made.variance / 2, 0.0
-    return _tested("paired-t", mean_b, mean_c, vb / n, vc / n, cov / n, made.df, made.raised)
+    parts = vb / n, vc / n, cov / n
+    return _tested("paired-t", mean_b, mean_c, *parts, made.variance / n, made.df, made.raised, error)
 
 
 def detectable(standard_error: float, df: float, alpha: float) -> float:
@@ -156,22 +162,26 @@ def _tested(
     vb: float,
     vc: float,
     cov: float,
+    variance: float,
     df: float,
     moderated: bool,
+    error: float,
 ) -> Difference:
-    error = math.sqrt(max(vb + vc - 2 * cov, 0.0))
+    """``variance`` of the difference: vb + vc − 2 cov, which may cancel to 0 where pairs are nearly alike."""
+    standard_error = math.sqrt(variance)
     difference = mean_c - mean_b
-    critical = -float(special.stdtrit(df, (1 - LEVEL) / 2))
+    critical = -float(special.stdtrit(df, error / 2))
+    p = 2 * float(special.stdtr(df, -abs(difference) / standard_error))
     return Difference(
         method=method,
         baseline_mean=mean_b,
         candidate_mean=mean_c,
-        standard_error=error,
+        standard_error=standard_error,
         df=df,
         moderated=moderated,
-        p=min(1.0, 2 * float(special.stdtr(df, -abs(difference) / error))),
-        low=difference - critical * error,
-        high=difference + critical * error,
+        p=min(1.0, p * (1 - LEVEL) / error),
+        low=difference - critical * standard_error,
+        high=difference + critical * standard_error,
         ratio=_fieller(mean_b, mean_c, vb, vc, cov, critical),
     )
 

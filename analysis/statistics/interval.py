@@ -16,8 +16,6 @@ IntervalMethod = Literal[
     "confidence-sequence",
     "paired-t",
     "welch",
-    "permutation",
-    "bootstrap",
 ]
 
 

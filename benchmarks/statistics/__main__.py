@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 
-PARTS = ("coverage", "stopping", "flags", "comparisons")
+PARTS = ("coverage", "stopping", "flags", "comparisons", "adaptive")
 
 
 def main() -> None:

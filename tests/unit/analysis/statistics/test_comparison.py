@@ -16,6 +16,11 @@ PAIRS = st.lists(st.tuples(st.floats(50, 200), st.floats(50, 200)), min_size=3, 
 SPREAD = st.none() | st.floats(0.001, 0.2)
 
 
+def test_pairs_that_differ_by_rounding_are_tested_without_a_division_by_zero() -> None:
+    found = paired(np.array([100.0, 101.0, 102.0]), np.array([100 + 1e-9, 101.0, 102.0]))
+    assert found is not None and 0 < found.p < 1 and found.standard_error > 0
+
+
 def test_welch_is_scipys() -> None:
     rng = np.random.default_rng(1)
     a, b = 100 + rng.normal(size=5), 103 + 3 * rng.normal(size=8)
