@@ -34,6 +34,10 @@ def server(cluster: Cluster) -> str:
     return url
 
 
+def manifest_of(folder: Path) -> Manifest:
+    return Manifest.model_validate_json((folder / "manifest.json").read_text())
+
+
 def test_a_finished_execution_is_collected_not_measured_again(
     cluster: Cluster, server: str, tmp_path: Path, corpus: Path
 ) -> None:
@@ -45,7 +49,7 @@ def test_a_finished_execution_is_collected_not_measured_again(
     calls = len(calls_of(server))
     _, folder = cluster.run(sweep)
     assert len(calls_of(server)) == calls == 3 * 2
-    assert statuses(cluster) == {folder.name: "collected"}
+    assert statuses(cluster) == {manifest_of(folder).execution: "collected"}
     assert len(read_stages(folder)) == 9
 
 
@@ -145,7 +149,7 @@ def test_the_manifest_says_how_often_it_was_resumed(shell: Shell, corpus: Path) 
         code, output = shell.run(*command)
         assert code == 0, output
         (folder,) = (shell.folder / "results" / "test").iterdir()
-        assert Manifest.model_validate_json((folder / "manifest.json").read_text()).resumed == 4
+        assert manifest_of(folder).resumed == 4
         assert {s.outcome for s in read_stages(folder)} == {"ok"}
     finally:
         reference.stop_now()
