@@ -76,7 +76,11 @@ def _some_cold(runs: Sequence[RunFigures]) -> bool:
 
 def _without_loading(run: RunFigures) -> RunFigures:
     """Its duration and energy are mostly those of loading, and its TTFT is that of fewer stages: other figures."""
-    return run.model_copy(update={"ttft_ms": None, "duration_ms": None, "joules_per_token": None}) if run.cold_calls else run
+    return (
+        run.model_copy(update={"ttft_ms": None, "duration_ms": None, "joules_per_token": None})
+        if run.cold_calls
+        else run
+    )
 
 
 def stages_over_runs(

@@ -1,93 +1,31 @@
-"""What every artefact carries: what was measured, by which code, on what, and how to do it again."""
+"""From a summary, or from stages and their manifest, to the provenance that every artefact carries."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from analysis.models import SweepSummary
+from analysis.models.provenance import CHIMERA, HostOf, ModelOf, Provenance, ServerOf, code_version
 from analysis.naming import execution_name, summary_name
-from contracts.base import Strict, content_hash
+from contracts.base import content_hash
 from contracts.manifest import Manifest, SlotIdentity
 from contracts.records import StageRecord
 
-CHIMERA = "chimera-bench"
-"""The distribution's name among a manifest's versions."""
-PROMPTS = "prompts"
-"""The version of the prompt files among them."""
+__all__ = [
+    "CHIMERA",
+    "HostOf",
+    "ModelOf",
+    "Provenance",
+    "ServerOf",
+    "provenance",
+    "provenance_of_records",
+    "spec_hash",
+]
 
 
-class ModelOf(Strict):
-    """One model, as the servers told; more than one value: not the same in all runs."""
-
-    name: str
-    digests: tuple[str, ...] = ()
-    quantisations: tuple[str, ...] = ()
-
-
-class ServerOf(Strict):
-    """One version of one model server, and the slots that it stood behind."""
-
-    kind: str | None
-    """``ollama``, ``llama.cpp``, ``openai``; ``None``: not known."""
-    software: str | None = None
-    version: str | None
-    slots: tuple[str, ...] = ()
-
-
-class HostOf(Strict):
-    """One machine."""
-
-    host: str
-    system: str | None = None
-    """Operating system and architecture."""
-    cpu: str | None = None
-    gpus: tuple[str, ...] | None = None
-    """Names; ``None``: not known."""
-    drivers: tuple[str, ...] = ()
-    slots: tuple[str, ...] = ()
-
-
-class Provenance(Strict):
-    """``None`` or empty: not known."""
-
-    name: str | None
-    """By the convention of :mod:`analysis.naming`."""
-    sweep: str | None
-    execution: str | None
-    sweep_id: str | None
-    """Content hash of spec, corpus and prompts' version: the same for the same experiment."""
-    spec_hash: str | None = None
-    """Content hash of the sweep file as understood, its defaults left out."""
-    corpus_digest: str | None
-    versions: dict[str, str]
-    """Distribution → version, Python's and the prompts' among them."""
-    git_commit: str | None
-    """Of the checkout that holds the sweep file."""
-    created_at: datetime | None
-    finished_at: datetime | None
-    resumed: int | None
-    order_seed: int | None
-    pools: tuple[str, ...]
-    models: tuple[ModelOf, ...]
-    servers: tuple[ServerOf, ...]
-    hosts: tuple[HostOf, ...]
-    reproduce: tuple[str, ...]
-    """Commands of a shell, a line each; a line that begins with ``#`` explains."""
-
-    @property
-    def code(self) -> str | None:
-        """Version of Chimera that planned it."""
-        return _code(self.versions)
-
-    @property
-    def title(self) -> str:
-        """The shortest name that tells it apart."""
-        return self.name or self.execution or self.sweep or "results without a manifest"
-
-
-def provenance(summary: SweepSummary, manifest: Manifest | None = None) -> Provenance:
-    """Return what a summary tells; the manifest adds the hash of the spec alone."""
+def provenance(summary: SweepSummary) -> Provenance:
+    """Return what a summary tells."""
     configurations = summary.configurations
     told = [(c.model, c.model_digests, c.quantisations) for c in configurations]
     pools = {pool for c in configurations for pool in c.pools} | {slot.pool for slot in summary.slots}
@@ -96,7 +34,7 @@ def provenance(summary: SweepSummary, manifest: Manifest | None = None) -> Prove
         sweep=summary.sweep,
         execution=summary.execution,
         sweep_id=summary.sweep_id,
-        spec_hash=_spec_hash(manifest),
+        spec_hash=summary.spec_hash,
         corpus_digest=summary.corpus_digest,
         versions=dict(summary.versions),
         git_commit=summary.git_commit,
@@ -112,7 +50,7 @@ def provenance(summary: SweepSummary, manifest: Manifest | None = None) -> Prove
             summary.versions,
             summary.git_commit,
             summary.sweep_id,
-            options="" if summary.sd == "sample" else f" --sd {summary.sd}",
+            options=_options(summary),
         ),
     )
 
@@ -137,7 +75,7 @@ def provenance_of_records(records: Sequence[StageRecord], manifest: Manifest | N
         sweep=manifest.sweep if manifest else _only(sweeps),
         execution=manifest.execution if manifest else _only(executions),
         sweep_id=manifest.sweep_id if manifest else None,
-        spec_hash=_spec_hash(manifest),
+        spec_hash=spec_hash(manifest),
         corpus_digest=manifest.corpus_digest if manifest else None,
         versions=versions,
         git_commit=manifest.git_commit if manifest else None,
@@ -155,7 +93,8 @@ def provenance_of_records(records: Sequence[StageRecord], manifest: Manifest | N
     )
 
 
-def _spec_hash(manifest: Manifest | None) -> str | None:
+def spec_hash(manifest: Manifest | None) -> str | None:
+    """Return the content hash of the sweep file as understood, its defaults left out; ``None``: not known."""
     if manifest is None:
         return None
     return content_hash(manifest.spec.model_dump(mode="json", exclude_defaults=True))
@@ -225,6 +164,15 @@ def _only(values: set[str | None]) -> str | None:
     return next(iter(values)) if len(values) == 1 else None
 
 
+def _options(summary: SweepSummary) -> str:
+    """Return what the figures rest on and a sweep file can say otherwise, so that no default decides."""
+    words = [] if summary.sd == "sample" else ["--sd", summary.sd]
+    words += ["--ranking", summary.ranking_rule]
+    if summary.baseline is not None:
+        words.append(f"--baseline={summary.baseline}")  # one word: a name may begin with a dash
+    return f" {shlex.join(words)}"
+
+
 _SPEC = "import json; print(json.dumps(json.load(open('manifest.json'))['spec']))"
 
 
@@ -237,7 +185,7 @@ def _commands(
             "# the same figures from the same stages (no manifest: what was asked for is not known):",
             f"chimera report RESULTS{options} --out again",
         )
-    code = _code(versions)
+    code = code_version(versions)
     lines = [
         "# in the results folder: the same figures from the same stages",
         f"chimera report .{options} --out again",
@@ -254,7 +202,3 @@ def _commands(
         f"chimera plan sweep.yaml   # prints the sweep id; it must be {sweep_id}",
         "chimera run sweep.yaml --fresh",
     )
-
-
-def _code(versions: dict[str, str]) -> str | None:
-    return versions.get(CHIMERA) or versions.get("chimera")

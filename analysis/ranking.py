@@ -30,7 +30,10 @@ CRITERION: dict[RankingRule, str] = {
 
 
 def rank(
-    configurations: Sequence[ConfigurationSummary], rule: RankingRule, floor: SweepFloor | None, looks: int | None = None
+    configurations: Sequence[ConfigurationSummary],
+    rule: RankingRule,
+    floor: SweepFloor | None,
+    looks: int | None = None,
 ) -> tuple[Ranked, ...]:
     """Rank by the rule; those without a throughput over runs go last, unranked, in their order."""
     rated = [c for c in configurations if c.over_runs.throughput_tok_s.mean is not None]

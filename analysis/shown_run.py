@@ -13,7 +13,7 @@ _ANALYSIS_STAGE = "analysis"
 
 
 def choose(records: Sequence[StageRecord], calls: Sequence[Call]) -> ShownRun | None:
-    """Choose the last run with a valid report call; else the last with any text; else the last.
+    """Choose the last complete run with a report; else the last with a valid report call, any text, any record.
 
     ``records`` are in order of run and stage; ``calls`` are the measured ones among them.
     """
@@ -22,12 +22,26 @@ def choose(records: Sequence[StageRecord], calls: Sequence[Call]) -> ShownRun | 
         return None
     valid = [call.run for call in calls if call.stage == REPORT_STAGE and call.outcome.valid]
     with_text = [record.run for record in measured if record.text]
+    whole = [run for run in valid if run in _complete(calls)]
+    if whole:
+        return _shown(whole[-1], "the last complete run", measured, calls)
     if valid:
-        return _shown(valid[-1], "the last run with a valid report call", measured, calls)
+        why = "no run is complete; the last run with a valid report call"
+        return _shown(valid[-1], why, measured, calls)
     if with_text:
         why = "no run has a valid report call; the last run with any text"
         return _shown(with_text[-1], why, measured, calls)
     return _shown(measured[-1].run, "no run has a valid report call; the last run", measured, calls)
+
+
+def _complete(calls: Sequence[Call]) -> set[int]:
+    """Runs with a valid call of every stage that any run has a call of."""
+    stages = {call.stage for call in calls}
+    valid: dict[int, set[str]] = {}
+    for call in calls:
+        if call.valid:
+            valid.setdefault(call.run, set()).add(call.stage)
+    return {run for run, of_run in valid.items() if of_run == stages}
 
 
 def _shown(run: int, why: str, measured: Sequence[StageRecord], calls: Sequence[Call]) -> ShownRun:

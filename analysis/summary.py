@@ -31,6 +31,7 @@ from analysis.no_effect import text_hashes, without_effect
 from analysis.notes import notes
 from analysis.outliers import run_outliers
 from analysis.over_runs import over_runs, run_figures, stages_over_runs
+from analysis.provenance import provenance, spec_hash
 from analysis.ranking import rank
 from analysis.rates import outcome_rates, suspect_calls
 from analysis.same_text import same_text
@@ -185,6 +186,7 @@ def summarise_sweep(
         sweep=manifest.sweep if manifest else None,
         execution=manifest.execution if manifest else None,
         sweep_id=manifest.sweep_id if manifest else None,
+        spec_hash=spec_hash(manifest),
         corpus_digest=manifest.corpus_digest if manifest else None,
         created_at=manifest.created_at if manifest else None,
         finished_at=manifest.finished_at if manifest else None,
@@ -213,7 +215,9 @@ def summarise_sweep(
         configurations=tuple(ordered),
     )
     found = findings(bare)
-    return bare.model_copy(update={"findings": found, "warnings": warnings_of(found)})
+    return bare.model_copy(
+        update={"findings": found, "warnings": warnings_of(found), "provenance": provenance(bare)}
+    )
 
 
 def summarise_records(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from analysis.findings.phrases import detectable_words, difference, mention, mentions, several_agents
@@ -54,18 +55,36 @@ def _compared(
         if among_clean:
             return f"{name} is the only ranked configuration without degenerate calls: there is nothing to compare it with."
         return "One configuration with complete runs: there is nothing to compare it with."
+    equal = [entry for entry in others if same_mean(first, entry)]
     by_verdict: dict[str, list[Ranked]] = {}
-    for entry in others:
+    for entry in (entry for entry in others if entry not in equal):
         by_verdict.setdefault(_verdict_of(entry), []).append(entry)
     behind = by_verdict.pop("worse", [])
-    if not by_verdict:
+    if not by_verdict and not equal:
         return f"{name} is the fastest{' of those without degenerate calls' if among_clean else ''}: {_lead(behind, several)}."
-    said = [f"{name} has the highest mean"]
+    if equal:
+        highest = ", the highest" if by_verdict or behind else ""
+        joined = " and " if len(equal) == 1 else ", "
+        said = [f"{name}{joined}{_one_of(equal, several)} have the same mean throughput{highest}"]
+    else:
+        said = [f"{name} has the highest mean throughput"]
     said += [_not_told_apart(what, entries, floor, several) for what, entries in by_verdict.items()]
     if behind:
         rest = "the other one is" if len(behind) == 1 else f"the other {len(behind)} are"
         said.append(f"{rest} slower: {_lead(behind, several)}")
     return f"{'; '.join(said)}."
+
+
+def same_mean(first: Ranked, other: Ranked) -> bool:
+    """Whether two means are one: then their order is none."""
+    a, b = first.throughput_tok_s.mean, other.throughput_tok_s.mean
+    return a is not None and b is not None and math.isclose(a, b, rel_tol=1e-12)
+
+
+def _one_of(entries: Sequence[Ranked], several: bool) -> str:
+    """``a``, ``a and 3 more``: the table below names all."""
+    more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
+    return f"{mention(entries[0], several)}{more}"
 
 
 def _verdict_of(entry: Ranked) -> str:
@@ -87,7 +106,7 @@ def _lead(behind: Sequence[Ranked], several: bool) -> str:
 
 
 def _not_told_apart(what: str, entries: Sequence[Ranked], floor: SweepFloor | None, several: bool) -> str:
-    names = mentions(entries, several)
+    names = _one_of(entries, several)
     match what:
         case "below the floor":
             limit = f" ({floor.rate_percent:.2g} %)" if floor is not None else ""

@@ -223,12 +223,12 @@ def export(results: Path, form: Any, out: Path | None) -> None:
 
 
 @cli.command(cls=SeveralPaths)
-@click.argument("text", metavar="TEXT.md")
+@click.argument("text", metavar="TEXT.md", required=False)
 @click.option(
     "--paths", multiple=True, required=True, metavar="DIR…", help="The files that the text is about."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a list of {figure, context, verdict, truth}.")
-def ground(text: str, paths: tuple[str, ...], as_json: bool) -> None:
+def ground(text: str | None, paths: tuple[str, ...], as_json: bool) -> None:
     """Check every number, file count, date and file name of a text (- for standard input) against files.
 
     Supported, contradicted (with the true value) or not found; docs/grounding.md has the rules.

@@ -32,7 +32,7 @@ from analysis.rendering.layout.comparison import (
     ComparisonRow,
     comparison_document,
     comparison_rows,
-    method_sentences,
+    method_line,
     summary_sentences,
 )
 from analysis.rendering.markdown import render_document as markdown
@@ -153,14 +153,14 @@ def write(result: ComparisonOfResults, folder: Path) -> list[Path]:
 
 
 def show(result: ComparisonOfResults, console: Console) -> None:
-    """Print table, answer and what to distrust."""
+    """Print table, answer and what to distrust; how it was made stands in the files."""
     rows = comparison_rows(result)
     shown = rows if len(rows) <= MOST_ROWS else [row for row in rows if row.tone != "muted"][:MOST_ROWS]
     if shown:
         console.print(_table(shown))
     if len(shown) < len(rows):
         say_line(console, f"… and {len(rows) - len(shown)} more comparisons: --out DIR writes all")
-    for line in (*summary_sentences(result), *method_sentences(result)):
+    for line in (*summary_sentences(result), method_line(result)):
         say_line(console, one_line(line))
     for warning in result.warnings:
         say_line(console, one_line(f"distrust: {warning}"))

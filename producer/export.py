@@ -26,10 +26,10 @@ def export(results: Path, out: Path | None, form: Format | None) -> list[str]:
     ``<file>.provenance.json``.
 
     Raises:
-        InputError: the results can't be read, or no format is told.
+        InputError: the results can't be read, no format is told, or ``form`` contradicts the ending of ``out``.
         SetupError: the disk takes no more, or pyarrow is not installed.
     """
-    form = form or _format_of(out)
+    form = _format(out, form)
     records, manifest = _read(results)
     made = provenance_of_records(records, manifest)
     path = _path(out, made, form)
@@ -47,11 +47,22 @@ def _read(results: Path) -> tuple[list[StageRecord], Manifest | None]:
     return read_results(results)
 
 
-def _format_of(out: Path | None) -> Format:
-    ending = out.suffix.removeprefix(".").lower() if out is not None else ""
-    for known in FORMATS:
-        if known == ending:
-            return known
+def _format(out: Path | None, asked: Format | None) -> Format:
+    ending = "" if out is None or out.is_dir() else out.suffix.removeprefix(".").lower()
+    told = next((known for known in FORMATS if known == ending), None)
+    if asked is not None and told is not None and asked != told:
+        raise InputError(
+            f"--out {out} is a {told} file by its ending, but --format says {asked}; give one of them"
+        )
+    form = asked or told
+    if form is not None:
+        return form
+    if ending:
+        known = ", ".join(f".{name}" for name in FORMATS)
+        raise InputError(
+            f"--out {out}: the ending .{ending} is unknown; the known ones are {known}, or give --format "
+            f"{'|'.join(FORMATS)}"
+        )
     raise InputError(f"which format? Give --format {'|'.join(FORMATS)}, or --out FILE with that ending")
 
 

@@ -69,12 +69,15 @@ def read_text(path: str) -> str:
     return content.decode("utf-8-sig", "replace")
 
 
-def ground_file(text: str, paths: Sequence[str], as_json: bool, console: Console) -> None:
+def ground_file(text: str | None, paths: Sequence[str], as_json: bool, console: Console) -> None:
     """Print the figures of a text file with their verdicts.
 
     Raises:
+        click.UsageError: no text, which ``--paths`` has taken as one of its folders.
         InputError: the text or a path can't be read.
     """
+    if text is None:
+        raise click.UsageError("--paths takes all that follows it: give TEXT.md first, then --paths DIR…")
     written = read_text(text)
     facts = facts_below(paths, Path.cwd())
     figures = ground(written, facts)
@@ -98,6 +101,10 @@ def _around(figure: Figure) -> str:
     return cut + (after if len(after) <= _SHOWN else after[:_SHOWN] + "…")
 
 
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 def _show(figures: Sequence[Figure], facts: Facts, console: Console) -> None:
     if figures:
         table = Table(
@@ -118,7 +125,7 @@ def _show(figures: Sequence[Figure], facts: Facts, console: Console) -> None:
         console.print(table)
     counts: Counter[str] = Counter(figure.verdict for figure in figures)
     said = ", ".join(f"{counts[verdict]} {verdict.replace('_', ' ')}" for verdict in _STYLES)
-    lines = [f"{len(figures)} figures: {said}; against {facts.files_total} files"]
+    lines = [f"{_counted(len(figures), 'figure')}: {said}; against {_counted(facts.files_total, 'file')}"]
     if facts.modified_is_copy:
         lines.append("the files' modification times look like a copy's: no date was contradicted by them")
     lines += [f"not known: {line}; a figure of it is not found" for line in facts.left_out]

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from analysis.formatting import mean_interval
 from analysis.models import SweepSummary
-from analysis.statistics.estimate import Estimate
 from contracts.blocks import listed
 from contracts.configuration import PARAMETER_NAMES, format_value
 from contracts.sweep import SweepSpec, Warmup
@@ -146,7 +146,7 @@ def show_ranking(folder: Path, console: Console) -> None:
         Column("tok/s", justify="right", no_wrap=True),
         Column("TTFT ms", justify="right", no_wrap=True),
         Column("calls", overflow="fold"),
-        title="± is the sample sd over runs; valid calls only; TTFT without calls known to be cold",
+        title="means over complete runs, with 95 % intervals; TTFT without calls known to be cold",
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
@@ -156,9 +156,9 @@ def show_ranking(folder: Path, console: Console) -> None:
         table.add_row(
             "–" if place.rank is None else str(place.rank),
             Text(c.config),
-            f"{c.runs_complete}/{c.runs_planned}",
-            _estimate(c.over_runs.throughput_tok_s),
-            _estimate(c.over_runs.ttft_ms),
+            f"{c.runs_complete}/{c.runs if c.runs_planned is None else c.runs_planned}",
+            mean_interval(c.over_runs.throughput_tok_s),
+            mean_interval(c.over_runs.ttft_ms),
             Text(", ".join(f"{n} {outcome}" for outcome, n in c.outcomes.items())),
         )
     console.print(table)
@@ -169,9 +169,3 @@ def show_ranking(folder: Path, console: Console) -> None:
         say_line(console, f"… and {len(reasons) - MOST_REASONS} more reasons in the report")
     for line in filter(None, (summary.verdict, summary.ttft_verdict, *summary.warnings)):
         say_line(console, line)
-
-
-def _estimate(value: Estimate) -> str:
-    if value.mean is None:
-        return "–"
-    return f"{value.mean:.2f}" + (" (one run)" if value.sd is None else f" ± {value.sd:.2f}")

@@ -7,7 +7,7 @@ from typing import Final, Literal, get_args
 
 from analysis.metrics import BY_KEY
 from analysis.models import Comparison, SweepFloor
-from analysis.provenance import Provenance
+from analysis.models.provenance import Provenance
 from contracts.base import Strict
 
 COMPARISON_VERSION: Final = 1
@@ -134,6 +134,8 @@ class ComparisonOfResults(Strict):
     """Size of the family that the p-values are adjusted for."""
     gates: tuple[Gate, ...] = ()
     warnings: tuple[str, ...] = ()
+    untested: str | None = None
+    """Why no comparison was tested, where none was: then the exit code 0 says nothing of a difference."""
     why_not: tuple[str, ...] = ()
     """Why they are not comparable, a sentence each with what would allow it."""
 
@@ -144,8 +146,9 @@ class ComparisonOfResults(Strict):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why the exit code is 2, a sentence each."""
+        """Why the exit code is 2, or what 0 does not say: a sentence each."""
         return (
+            *((self.untested,) if self.untested else ()),
             *(f"not comparable: {why}" for why in self.why_not),
             *(
                 f"--fail-on {gate.threshold.text}: could not be checked: the metric could be tested in no configuration"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from analysis.compare.matching import Pair
+from analysis.compare.matching import Pair, named
 from analysis.compare.models import Condition, Gate, Unmatched
 from analysis.compare.result import Result
 from analysis.formatting import plural
@@ -30,8 +30,9 @@ def remarks(
         *_unknown(conditions),
         *_differing(conditions),
         *_same_execution(baseline, candidate),
-        *_stopped(baseline, candidate),
+        *_empty(pairs),
         *_lost(pairs),
+        *_suspect(pairs),
         *_alone(*alone),
         *_lengths(pairs),
         *_floor(baseline, candidate),
@@ -74,21 +75,26 @@ def _same_execution(baseline: Result, candidate: Result) -> Iterator[str]:
         yield "both results are of the same execution: what is compared is a result with itself"
 
 
-def _stopped(baseline: Result, candidate: Result) -> Iterator[str]:
-    stopped = [
-        name
-        for name, result in (("baseline", baseline), ("candidate", candidate))
-        if result.manifest is not None and result.manifest.spec.until_precise is not None
-    ]
-    if stopped:
-        yield (
-            f"the runs of {' and '.join(stopped)} ended when they were precise: a number so chosen makes spreads look "
-            "a little smaller than they are, and p with them"
-        )
+def _empty(pairs: Sequence[Pair]) -> Iterator[str]:
+    for side, configurations in _sides(pairs):
+        names = named([c for c in configurations if not c.runs_complete])
+        if names:
+            yield f"the {side} has no complete run of {_names(names)}: nothing of it could be tested"
+
+
+def _suspect(pairs: Sequence[Pair]) -> Iterator[str]:
+    counts = [(side, sum(c.suspect_calls or 0 for c in cs)) for side, cs in _sides(pairs)]
+    if any(number for _, number in counts):
+        told = " and ".join(f"{number} of the {side}" for side, number in counts)
+        yield f"suspect calls are in no figure, and a run with one is not complete: {told}"
+
+
+def _sides(pairs: Sequence[Pair]) -> tuple[tuple[str, list[ConfigurationSummary]], ...]:
+    return ("baseline", [a for a, _ in pairs]), ("candidate", [b for _, b in pairs])
 
 
 def _lost(pairs: Iterable[Pair]) -> Iterator[str]:
-    fewer = [(a, b) for a, b in pairs if _share(b) < _share(a)]
+    fewer = [(a, b) for a, b in pairs if 0 < _share(b) < _share(a)]
     if fewer:
         counts = [f"{b.config} ({b.agent}) {_complete(b)} after {_complete(a)}" for a, b in fewer[:_MOST]]
         yield (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from analysis.compare.answer import nothing_tested
 from analysis.compare.conditions import conditions
 from analysis.compare.gates import gate
 from analysis.compare.matching import Pair, match, named, would_match
@@ -40,10 +41,12 @@ def compare_results(
     checked = conditions(baseline, candidate, pairs, allow)
     why_not = tuple(_why_not(baseline, candidate, pairs, checked))
     floor = larger_floor(baseline.summary.floor, candidate.summary.floor)
-    comparisons = () if why_not else with_holm(_comparisons(pairs, metrics, floor))
+    comparisons = (
+        () if why_not else with_holm(_comparisons(pairs, metrics, floor, _looks(baseline, candidate)))
+    )
     gates = () if why_not else tuple(gate(threshold, comparisons) for threshold in thresholds)
     alone = named(left), named(right)
-    return ComparisonOfResults(
+    made = ComparisonOfResults(
         name=_name(baseline, candidate, made_at),
         made_at=made_at,
         chimera=chimera,
@@ -62,6 +65,7 @@ def compare_results(
         warnings=remarks(baseline, candidate, checked, pairs, alone, gates),
         why_not=why_not,
     )
+    return made.model_copy(update={"untested": nothing_tested(made)})
 
 
 def larger_floor(a: SweepFloor | None, b: SweepFloor | None) -> SweepFloor | None:
@@ -77,7 +81,7 @@ def larger_floor(a: SweepFloor | None, b: SweepFloor | None) -> SweepFloor | Non
 
 
 def _comparisons(
-    pairs: Sequence[Pair], metrics: Sequence[Metric], floor: SweepFloor | None
+    pairs: Sequence[Pair], metrics: Sequence[Metric], floor: SweepFloor | None, looks: int | None
 ) -> Iterator[Comparison]:
     agents = dict.fromkeys(a.agent for a, _ in pairs)
     figures = {agent: [c.over_runs for pair in pairs for c in pair if c.agent == agent] for agent in agents}
@@ -96,7 +100,16 @@ def _comparisons(
                 floor=floor_of(metric, a, b, floor),
                 may_pair=False,
                 spreads=spreads[a.agent, metric.key],
+                looks=looks,
             )
+
+
+def _looks(baseline: Result, candidate: Result) -> int | None:
+    """The most runs of both, where looking at them decided the number of either; ``None``: both were fixed."""
+    specs = [result.manifest.spec for result in (baseline, candidate) if result.manifest is not None]
+    if all(spec.until_precise is None for spec in specs):
+        return None
+    return max(spec.most_runs for spec in specs)
 
 
 def _has(c: ConfigurationSummary, metric: Metric) -> bool:

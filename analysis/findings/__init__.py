@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from analysis.findings import answers, axes, calls, floors, hardware, noted, places, spread, texts
+from analysis.findings import answers, axes, calls, floors, hardware, noted, places, spread, texts, work
 from analysis.findings.answers import is_answer
 from analysis.models import Finding, Severity, SweepSummary
 
@@ -36,12 +36,15 @@ RULES: Final[tuple[Rule, ...]] = (
     axes.inert_axes,
     axes.inert_that_moves,
     axes.sampler_without_effect,
+    work.prompts_differ,
     hardware.throttled,
+    hardware.host_busy,
     hardware.cold_mixed,
     calls.suspect,
     floors.not_calibrated,
     floors.other_clock,
     floors.other_host,
+    floors.floor_large,
     floors.floor_reached,
     spread.few_runs,
     spread.not_precise,

@@ -17,6 +17,7 @@ from analysis.models import (
     Finding,
     InteractionEffect,
     MainEffects,
+    Ranked,
     SweepSummary,
 )
 
@@ -30,6 +31,7 @@ ANSWERS = (BEST, MATTERS, NOT_SEEN)
 _MANY = 20
 """Configurations that are not told apart from the first, from which choosing between them is no advice."""
 _AGAIN = 10
+_FEW = 3
 
 
 def is_answer(finding: Finding) -> bool:
@@ -66,12 +68,36 @@ def others_best(summary: SweepSummary) -> Iterator[Finding]:
             yield Finding(
                 rule=f"{BEST}:{metric.short}",
                 severity="note",
-                text=f"{metric.title}: the lowest mean is that of {_figure(best, metric, several)}.",
+                text=f"{metric.title}: the lowest mean is that of {_figure(best, metric, several)}"
+                f"{_cold_unknown(best) if metric == TTFT else ''}.",
                 evidence=_against_baseline(summary, best, metric),
-                advice="Where something else counts more than throughput, weigh the two in the table of configurations and in the "
-                "chart of throughput against TTFT.",
+                advice=_before_choosing(best.over_runs.of(metric.key).n),
                 configurations=(best.config,),
             )
+
+
+def cold_unknown(c: ConfigurationSummary) -> bool:
+    """Whether of any complete run it is not known which calls were cold: a load may be in its TTFT."""
+    return any(
+        run.complete and run.ttft_ms is not None and run.cold_calls is None for run in c.over_runs.runs
+    )
+
+
+def _cold_unknown(c: ConfigurationSummary) -> str:
+    return (
+        "; whether its calls were cold or warm is not known, so that loads may be in it"
+        if cold_unknown(c)
+        else ""
+    )
+
+
+def _before_choosing(n: int) -> str:
+    if n < _FEW:
+        return f"Measure at least {_FEW} complete runs of each configuration before choosing by it."
+    return (
+        "The lowest of several means is lowest by luck too: before choosing by it, look at the comparisons of its metric, and "
+        "confirm it on fresh runs."
+    )
 
 
 def best_means(summary: SweepSummary) -> Iterator[tuple[Metric, ConfigurationSummary]]:
@@ -87,7 +113,8 @@ def best_means(summary: SweepSummary) -> Iterator[tuple[Metric, ConfigurationSum
             if (mean := c.over_runs.of(metric.key).mean) is not None
         ]
         allowed = [entry for entry in known if not (clean and entry[2].degenerate_calls)] or known
-        if len(known) > 1:
+        # Of equal means none is the best.
+        if len(known) > 1 and (metric == THROUGHPUT or len({mean for mean, *_ in allowed}) > 1):
             yield metric, min(allowed)[2]
 
 
@@ -133,7 +160,7 @@ def not_seen(summary: SweepSummary) -> Iterator[Finding]:
                 axis.axis
                 for axis in effects.axes
                 if axis.inert
-                or _p(axis) is None
+                or (_p(axis) is None and len({level.mean for level in axis.levels}) > 1)
                 or (_is_shown(axis) and not _below_floor(axis, effects, summary))
             ),
             *(name for pair in effects.interactions if _is_shown(pair) for name in pair.axes),
@@ -171,19 +198,28 @@ def _against_baseline(summary: SweepSummary, c: ConfigurationSummary, metric: Me
 
 
 def _after_ranking(summary: SweepSummary) -> str:
+    """What to do about the first place; what to measure next where no claim is made."""
     first = summary.ranking[0]
     several = several_agents(summary.configurations)
     compared = [entry for entry in summary.ranking if entry.comparison is not None]
-    ties = [
-        entry for entry in compared if entry.comparison and entry.comparison.verdict == "no difference shown"
-    ]
-    name = mention(first, several)
+    apart = [entry for entry in compared if not _is_behind(entry)]
     if not compared:
         return "Measure a second configuration, or compare with another result: chimera compare A B."
+    if not apart:
+        return (
+            f"Use {mention(first, several)} where throughput counts. The first place was chosen by these data, so that its lead tends to be "
+            "smaller when it is measured again: confirm it on fresh runs (chimera run --fresh) before building on its size."
+        )
+    if any(entry.comparison and entry.comparison.verdict == "too few runs" for entry in apart):
+        return (
+            "Nothing can be claimed of the first place yet: measure at least 3 complete runs of each configuration, "
+            "better 5 or more, before choosing by throughput."
+        )
+    ties = [entry for entry in apart if _is_tie(entry)]
     if not ties:
         return (
-            f"Use {name} where throughput counts. The first place was chosen by these data, so that its lead tends to be smaller when it "
-            "is measured again: confirm it on fresh runs (chimera run --fresh) before building on its size."
+            f"Choose between {some(mention(entry, several) for entry in [first, *apart])} by something else (TTFT, energy, cost). To tell their "
+            "rates apart, measure what stands in the way of the comparison again (floor, definition of the rate, complete runs)."
         )
     if len(ties) >= _MANY:
         return (
@@ -191,15 +227,26 @@ def _after_ranking(summary: SweepSummary) -> str:
             "configurations need a smaller correction, and fresh runs owe nothing to this ranking. Until then go by what matters."
         )
     planned = _runs_for(ties[0].comparison)
-    more = (
-        f" About {planned} runs of each would tell the first two apart, if the difference is as seen."
+    about = (
+        f": about {planned} runs of each would tell the first two apart, if the difference is as seen"
         if planned
         else ""
     )
     return (
-        f"Choose between {some([name, *(mention(entry, several) for entry in ties)])} by something else (TTFT, energy, cost): these runs "
-        f"don't tell their rates apart.{more}"
+        f"Choose between {some([mention(first, several), *(mention(entry, several) for entry in ties)])} by something else (TTFT, energy, "
+        f"cost), for these runs don't tell their rates apart; or measure them again in a sweep of their own, with more runs{about}."
     )
+
+
+def _is_behind(entry: Ranked) -> bool:
+    """Whether it is shown to be slower than the first."""
+    return entry.comparison is not None and entry.comparison.verdict == "worse" and not entry.below_floor
+
+
+def _is_tie(entry: Ranked) -> bool:
+    """A pairing of other runs than the ranking's may turn the sign round: that is no order that is shown."""
+    verdict = entry.comparison.verdict if entry.comparison else None
+    return verdict in ("no difference shown", "better") and not entry.below_floor
 
 
 def _runs_for(comparison: Comparison | None) -> int | None:
@@ -271,14 +318,14 @@ def _tune(axis: AxisEffect, metric: Metric, pairs: Sequence[InteractionEffect]) 
 
 
 def _seen(name: str, all_effects: Sequence[MainEffects]) -> str:
-    parts = []
-    for effects in all_effects:
-        for axis in effects.axes:
-            p = _p(axis)
-            if axis.axis == name and p is not None:
-                size = "" if axis.largest_percent is None else f"{axis.largest_percent:.2g} %, "
-                parts.append(f"{BY_KEY[effects.metric].title} {size}{p_words(p)}")
-    return f"{name}: {'; '.join(parts)}"
+    """``temperature: largest difference 0.87 % (Throughput), 0.48 % (TTFT)``."""
+    parts = [
+        f"{axis.largest_percent:.2g} % ({BY_KEY[effects.metric].title})"
+        for effects in all_effects
+        for axis in effects.axes
+        if axis.axis == name and axis.largest_percent is not None and _p(axis) is not None
+    ]
+    return f"{name}: largest difference {', '.join(parts)}" if parts else f"{name}: difference not known"
 
 
 def _of_agent(effects: MainEffects, summary: SweepSummary) -> str:

@@ -9,7 +9,7 @@ from analysis.findings.phrases import configs, first_of, some
 from analysis.formatting import p_words, plural
 from analysis.inert import inert_words
 from analysis.metrics import BY_KEY
-from analysis.models import ConfigurationSummary, Finding, InertAxis, SweepSummary
+from analysis.models import ConfigurationSummary, Finding, InertAxis, NoEffect, SweepSummary
 from analysis.no_effect import no_effect_words
 from contracts.configuration import format_value
 
@@ -51,18 +51,31 @@ def inert_that_moves(summary: SweepSummary) -> Iterator[Finding]:
 
 
 def sampler_without_effect(summary: SweepSummary) -> Iterator[Finding]:
+    """One finding for all groups of configurations of which the same is true."""
+    groups: dict[str, list[NoEffect]] = {}
     for entry in summary.no_effect:
+        groups.setdefault(no_effect_words(entry), []).append(entry)
+    for words, entries in groups.items():
+        entry = entries[0]
         values = some(map(format_value, entry.values))
+        within = (
+            ""
+            if len(entries) == 1
+            else f", in each of {len(entries)} groups of configurations alike in all else"
+        )
         yield Finding(
             rule="sampler-without-effect",
             severity="warning",
-            text=no_effect_words(entry),
-            evidence=(
-                f"one text per stage in all runs of {plural(len(entry.configurations), 'configuration')}: {some(entry.configurations)}",
+            text=f"{words}{within}",
+            evidence=first_of(
+                [
+                    f"one text per stage in all runs of {plural(len(e.configurations), 'configuration')}: {some(e.configurations)}"
+                    for e in entries
+                ]
             ),
             advice=f"Fix {entry.axis} at one of {values}, or sweep it where it can matter: at a temperature above 0, "
             "and with a server whose reply lists it among the applied parameters.",
-            configurations=entry.configurations,
+            configurations=tuple(dict.fromkeys(name for e in entries for name in e.configurations)),
         )
 
 

@@ -7,8 +7,31 @@ from collections.abc import Iterator
 from analysis.findings.phrases import configs, first_of
 from analysis.floor import measured_by_client
 from analysis.formatting import plural, signed
-from analysis.metrics import BY_KEY
+from analysis.metrics import BY_KEY, TTFT
 from analysis.models import Finding, SweepSummary
+
+LARGE = 0.1
+"""Of the smallest mean TTFT: a floor above it hides differences that matter to people."""
+
+
+def floor_large(summary: SweepSummary) -> Iterator[Finding]:
+    known = [mean for c in summary.configurations if (mean := c.over_runs.ttft_ms.mean) is not None]
+    if summary.floor is None or not known or not summary.floor.ttft_ms > LARGE * min(known):
+        return
+    worst = [
+        f"{slot.slot}: TTFT error at p99 {slot.floor.ttft_error_p99_ms:.2f} ms"
+        for slot in summary.slots
+        if slot.floor is not None
+    ]
+    yield Finding(
+        rule="floor-large",
+        severity="warning",
+        text=f"the measurement floor of {TTFT.title}, {summary.floor.ttft_ms:.2f} ms, is {100 * summary.floor.ttft_ms / min(known):.0f} % of the smallest "
+        f"mean TTFT ({min(known):.2f} ms): smaller differences can't be told",
+        evidence=first_of(worst) or (f"calibrated slots: {', '.join(summary.floor.slots)}",),
+        advice="Calibrate again on a quiet host (chimera calibrate), then chimera report: a busy one makes the floor larger than it "
+        "need be.",
+    )
 
 
 def floor_reached(summary: SweepSummary) -> Iterator[Finding]:

@@ -11,6 +11,10 @@ from analysis.statistics.estimate import estimate
 
 MIXED = 0.05
 """A mean TTFT that cold calls move by more than this is called mixed."""
+BUSY_PERCENT = 90.0
+"""Of all CPUs of the host, over a call: nothing is left for the client, and the server waits too."""
+BUSY_SHARE = 0.25
+"""Of the sampled calls."""
 
 
 def throttled(summary: SweepSummary) -> Iterator[Finding]:
@@ -34,6 +38,51 @@ def throttled(summary: SweepSummary) -> Iterator[Finding]:
         "--power-limit), see to the cooling where the reason is thermal, and run the sweep anew; or say in each "
         "quotation that it is the throttled rate.",
         configurations=configs(c for c, *_ in found),
+    )
+
+
+def host_busy(summary: SweepSummary) -> Iterator[Finding]:
+    """Telemetry is by stage, so that a stage's calls count as busy where their mean is."""
+    sampled = [
+        (c, stage, mean)
+        for c in summary.configurations
+        for stage in c.telemetry
+        if (mean := stage.cpu_busy_percent.mean) is not None
+    ]
+    busy = [entry for entry in sampled if entry[2] >= BUSY_PERCENT]
+    calls = sum(stage.cpu_busy_percent.n for _, stage, _ in sampled)
+    number = sum(stage.cpu_busy_percent.n for _, stage, _ in busy)
+    if not busy or number < BUSY_SHARE * calls:
+        return
+    several = several_agents(summary.configurations)
+    mean_busy = sum(mean * stage.cpu_busy_percent.n for _, stage, mean in busy) / number
+    busy.sort(key=lambda entry: -entry[2])
+    on_gpu = any(stage.gpus for _, stage, _ in busy)
+    own = (
+        "The model server computes on the GPU, so that most of it is other work: stop that"
+        if on_gpu
+        else "Where the model server computes on this CPU, a part of it is its own: give it fewer threads than there are cores "
+        "(num_thread), keep a core for the client, and stop other work"
+    )
+    yield Finding(
+        rule="host-busy",
+        severity="warning",
+        text=f"the host was {mean_busy:.0f} % busy during {number} of {plural(calls, 'call')}: server and client shared the CPUs with other work "
+        "or with each other",
+        evidence=first_of(
+            [
+                f"{mention(c, several)}, {stage.stage}: CPUs {mean:.1f} % busy"
+                + (
+                    ""
+                    if stage.cpu_steal_percent.mean is None
+                    else f", {stage.cpu_steal_percent.mean:.1f} % stolen"
+                )
+                + f" ({plural(stage.cpu_busy_percent.n, 'call')})"
+                for c, stage, mean in busy
+            ]
+        ),
+        advice=f"{own}; then run the sweep anew. Until then absolute figures are those of a busy host.",
+        configurations=configs(c for c, *_ in busy),
     )
 
 

@@ -16,6 +16,8 @@ class _About:
     text: str
     """What is said of the configurations, whose number stands before it."""
     advice: str
+    after_warmup: str | None = None
+    """The advice where there were warm-up calls or unloading before each run."""
 
 
 _ABOUT = {
@@ -61,6 +63,8 @@ _ABOUT = {
         "of which some calls may be cold or warm: it is not known",
         "Use warmup: 1 or more, or warmup: unload, so that it is known; where the server reports no load time, its "
         "TTFT may hold one.",
+        "Use a server that reports its load time, or keep the model loaded (keep_alive): warm-up calls alone don't tell "
+        "whether it was let go of between.",
     ),
     "prompt-cache": _About(
         "note",
@@ -93,7 +97,7 @@ def noted(summary: SweepSummary) -> Iterator[Finding]:
                 severity=about.severity,
                 text=f"{plural(len(named), 'configuration')} {about.text}",
                 evidence=first_of([f"{mention(c, several)}{_run(note)}: {note.text}" for c, note in found]),
-                advice=about.advice,
+                advice=about.after_warmup if about.after_warmup and summary.warmup else about.advice,
                 configurations=named,
             )
 

@@ -71,18 +71,24 @@ def digests_differ(summary: SweepSummary) -> Iterator[Finding]:
 
 def contexts_differ(summary: SweepSummary) -> Iterator[Finding]:
     several = several_agents(summary.configurations)
-    for c in summary.configurations:
-        if len(c.contexts) > 1:
-            lengths = ", ".join(map(str, c.contexts))
-            yield Finding(
-                rule="contexts-differ",
-                severity="warning",
-                text=f"{mention(c, several)} was not run with one context length: {lengths} tokens",
-                evidence=(f"context lengths that the server told: {lengths} tokens",),
-                advice="Name num_ctx in the sweep file, so that no server chooses it, and keep other clients away from "
-                "the server while a sweep runs.",
-                configurations=(c.config,),
-            )
+    found = [c for c in summary.configurations if len(c.contexts) > 1]
+    if found:
+        who = mention(found[0], several) if len(found) == 1 else f"{len(found)} configurations"
+        lengths = ", ".join(map(str, sorted({length for c in found for length in c.contexts})))
+        yield Finding(
+            rule="contexts-differ",
+            severity="warning",
+            text=f"{who} {'was' if len(found) == 1 else 'were'} not run with one context length: {lengths} tokens",
+            evidence=first_of(
+                [
+                    f"{mention(c, several)}: the server told {', '.join(map(str, c.contexts))} tokens"
+                    for c in found
+                ]
+            ),
+            advice="Name num_ctx in the sweep file, so that no server chooses it, and keep other clients away from "
+            "the server while a sweep runs.",
+            configurations=configs(found),
+        )
 
 
 def slots_unequal(summary: SweepSummary) -> Iterator[Finding]:

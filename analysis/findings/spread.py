@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +21,8 @@ HALF_WIDTH = 0.05
 """Wanted half-width of the 95 % interval, as a fraction of the mean."""
 CV_LIMITS = {THROUGHPUT.key: 0.05, TTFT.key: 0.2}
 """Rules of thumb: greedy and sampled decoding on one idle GPU repeats within 1 %, warm TTFT within some per cent."""
+MANY_MORE = 100
+"""Runs to come, from which more of them are no plan."""
 BIMODAL_FROM = 10
 BIMODAL_GAP = 0.5
 BIMODAL_SIDE = 0.25
@@ -42,8 +46,7 @@ def few_runs(summary: SweepSummary) -> Iterator[Finding]:
         evidence=first_of(
             [f"{mention(c, several)}: {plural(d.n, 'complete run')}{_to_come(d)}" for c, d in lacking]
         ),
-        advice=f"Plan at least {FEW_RUNS} runs (runs: {FEW_RUNS} in the sweep file; 5 or more to compare), or let the sweep "
-        "run until it is precise (runs: {min: 3, max: 30, until: {throughput: 1%}}).",
+        advice=_to_more_runs(found),
         configurations=configs(found),
     )
 
@@ -74,12 +77,7 @@ def wide_intervals(summary: SweepSummary) -> Iterator[Finding]:
                     for width, c, d in wide
                 ]
             ),
-            advice=(
-                f"Plan about {most} more runs for a 95 % interval of ± {100 * HALF_WIDTH:.0f} % in each of them"
-                if most is not None
-                else f"No plausible number of runs gives ± {100 * HALF_WIDTH:.0f} % at this spread: find its cause first"
-            )
-            + f"; or runs: {{min: 3, max: 30, until: {{{metric.short}: {100 * HALF_WIDTH:.0f}%}}}}.",
+            advice=_to_narrow(most, max(d.n for *_, d in wide), metric),
             configurations=configs(c for _, c, _ in wide),
         )
 
@@ -228,11 +226,13 @@ def outliers(summary: SweepSummary) -> Iterator[Finding]:
 def not_precise(summary: SweepSummary) -> Iterator[Finding]:
     several = several_agents(summary.configurations)
     found = [(c, p) for c in summary.configurations for p in c.precision if not p.reached]
+    reasons = {(c.config, c.agent): _why_not_precise(c, summary) for c, _ in found}
     if found:
         yield Finding(
             rule="precision-not-reached",
             severity="warning",
-            text=f"{plural(len({(c.config, c.agent) for c, _ in found}), 'configuration')} ended at the limit of runs or of time, before the asked precision",
+            text=f"{len(reasons)} of {plural(len(summary.configurations), 'configuration')} did not reach the asked precision: "
+            + "; ".join(f"{number} {why}" for why, number in Counter(reasons.values()).items()),
             evidence=first_of(
                 [
                     f"{mention(c, several)}: {BY_KEY[p.metric].title} asked ± {p.target_percent:g} %, reached "
@@ -244,10 +244,50 @@ def not_precise(summary: SweepSummary) -> Iterator[Finding]:
                     for c, p in found
                 ]
             ),
-            advice="Raise runs.max in the sweep file and run it again, or ask for less; where a configuration is unstable, find "
-            "the cause first.",
+            advice=" ".join(_PRECISER[why] for why in dict.fromkeys(reasons.values())),
             configurations=configs(c for c, _ in found),
         )
+
+
+_NONE_COMPLETE = "without enough complete runs"
+_AT_MOST = "at the limit of runs"
+_STOPPED = "when the sweep ended, before the limit of runs"
+_PRECISER = {
+    _NONE_COMPLETE: "Find out why runs failed (Excluded), then measure anew: more runs of the same kind would fail too.",
+    _AT_MOST: "Raise runs.max in the sweep file and run it again, or ask for less; where a configuration is unstable, find the "
+    "cause first.",
+    _STOPPED: "Run the sweep again to go on where it ended (chimera run SWEEP.yaml), with more time or jobs allowed (max_time, "
+    "max_jobs) where these ended it.",
+}
+
+
+def _why_not_precise(c: ConfigurationSummary, summary: SweepSummary) -> str:
+    until = summary.runs_until
+    if c.runs_complete < 2 or (until is not None and c.runs_complete < min(until.min, c.runs)):
+        return _NONE_COMPLETE
+    return _STOPPED if until is not None and c.runs < until.max else _AT_MOST
+
+
+def _to_more_runs(found: Sequence[ConfigurationSummary]) -> str:
+    if all((c.runs_planned or 0) >= FEW_RUNS for c in found):
+        return "Enough runs were planned, but too few are complete: find out what failed (Excluded) and measure these anew."
+    return (
+        f"Plan at least {FEW_RUNS} runs (runs: {FEW_RUNS} in the sweep file; 5 or more to compare), or let the sweep "
+        "run until it is precise (runs: {min: 3, max: 30, until: {throughput: 1%}})."
+    )
+
+
+def _to_narrow(more: int | None, n: int, metric: Metric) -> str:
+    wanted = f"± {100 * HALF_WIDTH:.0f} %"
+    if more is None:
+        return f"No plausible number of runs gives {wanted} at this spread: find its cause first."
+    if more > MANY_MORE:
+        return f"It would take about {more} more runs for {wanted} in each of them: find the cause of the spread first."
+    most = 10 * math.ceil(1.5 * (n + more) / 10)  # the number is itself an estimate
+    return (
+        f"Plan about {more} more runs for a 95 % interval of {wanted} in each of them, or let the sweep find the number: "
+        f"runs: {{min: 3, max: {most}, until: {{{metric.short}: {100 * HALF_WIDTH:.0f}%}}}}."
+    )
 
 
 def _severity(text: str) -> Severity:

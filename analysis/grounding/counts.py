@@ -7,11 +7,12 @@ A claim is *strict* where it is about all files (of a kind), so that another num
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from analysis.grounding.scan import Token
+from analysis.grounding.scope import Places, is_scoped
 from analysis.grounding.words import METRIC_WORDS, normal, word_set
 
 KINDS = {
@@ -23,6 +24,12 @@ ALL = "all"
 
 _WINDOW = 120
 _TOKEN = re.compile(r"[^\W\d_][^\W_]*|\d[\d.,]*|≥|≤|[^\w\s]")
+_OF_WHICH = re.compile(
+    r"[\s*]{0,3}(?:(?:out )?of (?:the |these |all )*|/)[*]{0,2}(\d{1,3}(?:,\d{3})+|\d{1,9})[*]{0,2} (?:files )?(?:are|were|is) "
+    r"[.`*]{0,2}(csvs?|jsons?|markdown|md)(?: files?)?[`*]{0,2}(?=\s{0,2}(?:[.,;:)]|and\b|\Z))",
+    re.I,
+)
+_OUT_OF = re.compile(r"\d[*]{0,2}(?:\s(?:out )?of (?:the |these |all )*|\s?/\s?)[*]{0,2}\Z", re.I)
 _MARKS = frozenset("*_`~\"'“”‘’«»")
 _FILES = frozenset(("file", "files", "document", "documents", "docs"))
 _FILES_OF_KIND = _FILES | {"report", "reports", "datasets", "types", "ones"}
@@ -111,11 +118,21 @@ class CountClaim:
         return "contradicted" if self.strict else "not_found"
 
 
-def claim_of(text: str, token: Token, words_of_paths: Set[str]) -> CountClaim | None:
+def claim_of(
+    text: str, token: Token, words_of_paths: Set[str], places: Places, above: Sequence[str] = ()
+) -> CountClaim | None:
     """Return what a number claims of the files; ``None``: nothing.
 
-    ``words_of_paths`` are those that tell files apart: with one of them, a claim is about a part.
+    ``words_of_paths`` are those that tell files apart: with one of them, a claim is about a part. ``above``: the
+    headings and opening lines that the number stands below.
     """
+    claim = _claim(text, token, words_of_paths, places)
+    if claim is None or not claim.strict:
+        return claim
+    return replace(claim, strict=not is_scoped(text, token, above, places, claim.kind == ALL))
+
+
+def _claim(text: str, token: Token, words_of_paths: Set[str], places: Places) -> CountClaim | None:
     if (
         token.value != int(token.value)
         or token.value < 0
@@ -125,9 +142,16 @@ def claim_of(text: str, token: Token, words_of_paths: Set[str]) -> CountClaim | 
         return None
     line = token.line
     if line.header is not None:
-        claim = _in_table(text, token)
+        claim = _in_table(text, token, places.files_total)
         if claim is not None:
             return claim
+    whole = _OF_WHICH.match(text, token.end, min(line.end, token.end + _WINDOW))
+    if whole is not None:
+        of_all = int(whole[1].replace(",", "")) == places.files_total
+        return CountClaim(KINDS[whole[2].lower()], of_all)
+    if _OUT_OF.search(text, max(line.start, token.start - 24), token.start):
+        # "28 out of 101 are CSV": of how many, so no claim about a kind.
+        return CountClaim(ALL, False)
     before = _tokens(text[max(line.start, token.start - _WINDOW) : token.start])
     if token.start - line.start <= _WINDOW:
         before = _without_marker(before)
@@ -188,7 +212,7 @@ def _number_first(
         or (led and led[-1] == "size" and "dataset" in led)
         or (led and set(led) <= _TOTAL_LABEL and set(led) & (_FILES | {"size"}))
         or (bool(set(after[: len(after) - len(rest)]) & {"total", "all"}) and not _is_part(tail))
-        or tail[:2] == ["in", "total"]
+        or (tail[:1] == ["in"] and tail[1:2] in (["total"], ["all"]) and (not tail[2:] or tail[2] in _BREAKS))
         or ({*tail[:3]} & {"analyzed", "analysed", "ingested", "processed"} and not _is_part(tail[1:]))
     )
     if any(word in KINDS for word in _clause(before)[-3:]):
@@ -201,7 +225,7 @@ def _label_first(
     before: list[str], after: list[str], bound: str, words_of_paths: Set[str]
 ) -> CountClaim | None:
     """``JSON files (65)``, ``JSON: 65``, ``Total files: 101``, ``files, totaling 101``."""
-    if after and after[0] not in _BREAKS:
+    if after and after[0] not in _BREAKS and not (after[0] == "across" and after[1:2] and after[1] in KINDS):
         return None
     if after[:1] == ["."] and after[1:2] and after[1][0].isdigit():
         return None
@@ -233,7 +257,7 @@ def _label_first(
     return None
 
 
-def _in_table(text: str, token: Token) -> CountClaim | None:
+def _in_table(text: str, token: Token, files_total: int) -> CountClaim | None:
     line = token.line
     index = line.cell_at(token.start)
     if line.header is None or not 0 <= index < len(line.cells):
@@ -249,7 +273,9 @@ def _in_table(text: str, token: Token) -> CountClaim | None:
     counts = (bool(header) and set(header) <= _COUNT_HEADER and header != ["n"]) or len(cell) == 2
     if header and header[0] in KINDS and all(word in _FILES_OF_KIND | {"count"} for word in header[1:]):
         of_all = not row or set(row) <= _COUNT_HEADER  # without a row's name: counts, or some values
-        return CountClaim(KINDS[header[0]], bool(row)) if of_all else None
+        # Without a row's name it may be anything, unless the row adds up to all files.
+        strict = bool(row) or _sum_of(line.cells) == files_total
+        return CountClaim(KINDS[header[0]], strict) if of_all else None
     if row and row[0] in KINDS and all(word in _FILES_OF_KIND | {"count"} for word in row[1:]):
         value_column = set(header) <= {"value", "values"}
         return CountClaim(KINDS[row[0]], counts or len(row) > 1) if counts or value_column else None
@@ -260,6 +286,14 @@ def _in_table(text: str, token: Token) -> CountClaim | None:
             return CountClaim(ALL, True)
         return None
     return None
+
+
+def _sum_of(cells: list[str]) -> int | None:
+    """The sum of two or more cells that are all whole numbers."""
+    cells = [cell for cell in cells if cell]
+    if len(cells) < 2 or not all(cell.isascii() and cell.isdecimal() and len(cell) < 10 for cell in cells):
+        return None
+    return sum(map(int, cells))
 
 
 def share_of(text: str, token: Token) -> tuple[str, bool] | None:
@@ -334,7 +368,7 @@ def _clause(tokens: list[str]) -> list[str]:
 
 
 def _plain(skipped: list[str]) -> bool:
-    return all(word in _NEUTRAL for word in skipped)
+    return all(word in _NEUTRAL or word == "." for word in skipped)
 
 
 def _whole(label: list[str], words_of_paths: Set[str]) -> bool:

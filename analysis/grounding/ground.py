@@ -16,6 +16,7 @@ from analysis.grounding.measured import Measured
 from analysis.grounding.names import Names
 from analysis.grounding.nearby import Named, claim_at, context_of, files_beside, without_names
 from analysis.grounding.scan import MAX_CHARS, Token, gaps, scan
+from analysis.grounding.scope import Places
 from analysis.grounding.verdict import NOT_FOUND, Judged
 from analysis.models.grounding import Figure, FigureKind, GroundingRate, TextGrounding
 from contracts.facts import Facts
@@ -32,6 +33,7 @@ class Grounder:
         self._names = Names(facts)
         self._index = Index(facts)
         self._dates = Dates(facts)
+        self._places = Places(facts, self._index.telling)
 
     def with_measured(self, measured: Measured | None) -> Grounder:
         """Return a grounder over the same facts and other measured results; the index is shared."""
@@ -106,7 +108,7 @@ class Grounder:
             # The data summary's "... and 23 more": what a list of some files leaves out.
             left = counts.get(KINDS[block.kind], 0) - block.listed
             return "file_count", ("supported", str(left)) if token.value == left else NOT_FOUND
-        claim = claim_of(text, token, self._index.telling)
+        claim = claim_of(text, token, self._index.telling, self._places, block.titles)
         if claim is not None:
             truth = self._facts.files_total if claim.kind == ALL else counts.get(claim.kind, 0)
             verdict = claim.verdict(token.value, truth)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from analysis.grounding.words import word_set
 from contracts.tables.parse_markdown import cells_of, is_rule
@@ -16,6 +16,8 @@ _CODE = word_set("""python py python3 bash sh shell zsh console powershell cmd b
 _LISTING = re.compile(r"\W{0,4}(csv|json|markdown)\W{1,3}files\b", re.I)
 """Heads a list of files, as in the data summary."""
 _LEAD = re.compile(r"[\s>#*_\-+•\d.)]{0,20}([^:|：\n]{1,80})[:：]")
+_BOLD = re.compile(r"(?:\*\*|__)[^*]{1,100}(?:\*\*|__)")
+_TITLE_CHARS, _DEEPEST = 120, 6
 
 
 @dataclass(slots=True, eq=False)
@@ -116,12 +118,15 @@ class Block:
     """As written, lower case, of the files that the block (lines without a blank one) lists."""
     listed: int = 0
     """File names that the block has listed so far."""
+    titles: tuple[str, ...] = ()
+    """Its headings, the line above that opens it ("The reports folder:"), and the items that a line is nested in."""
 
 
 def blocks_of(lines: list[Line]) -> dict[int, Block]:
     """Line's start → what stands above it."""
     found: dict[int, Block] = {}
     current = Block()
+    titles = _Titles()
     for line in lines:
         stripped = line.text[:80].strip() if line.text else ""
         if not stripped:
@@ -131,7 +136,43 @@ def blocks_of(lines: list[Line]) -> dict[int, Block]:
         listing = _LISTING.match(stripped)
         if listing is not None:
             current = Block(current.heading, listing[1].lower())
-        found[line.start] = current
+        found[line.start] = replace(current, titles=titles.above(line))
         if current.kind and re.match(r"[-*] .", stripped):
             current = Block(current.heading, current.kind, current.listed + 1)
     return found
+
+
+class _Titles:
+    """What stands above the lines, read in order."""
+
+    def __init__(self) -> None:
+        self._headings: list[tuple[int, str]] = []
+        self._opener = ""
+        self._outer: list[tuple[int, str]] = []
+
+    def above(self, line: Line) -> tuple[str, ...]:
+        """Take the next line in; return what stands above it, outermost first."""
+        text = line.text[:_TITLE_CHARS].rstrip()
+        stripped = text.strip()
+        whole = len(line.text) <= _TITLE_CHARS
+        if not stripped or line.code:
+            return ()
+        if stripped.startswith("#"):
+            level = len(stripped) - len(stripped.lstrip("#"))
+            self._headings = [*((n, title) for n, title in self._headings if n < level), (level, stripped)][
+                -_DEEPEST:
+            ]
+            self._opener, self._outer = "", []
+            return tuple(title for _, title in self._headings)
+        indent = len(text) - len(text.lstrip())
+        self._outer = [(n, item) for n, item in self._outer if n < indent][-_DEEPEST:]
+        above = (
+            # A text's own title says what it is called, unless all stands right below it.
+            *(title for n, title in self._headings if n > 1 or len(self._headings) == 1),
+            *([self._opener] if self._opener else []),
+            *(item for _, item in self._outer),
+        )
+        self._outer.append((indent, stripped))
+        if whole and (stripped.rstrip("*_ ").endswith((":", "：")) or _BOLD.fullmatch(stripped)):
+            self._opener = stripped
+        return above

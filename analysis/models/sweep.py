@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from analysis.models.configuration import ConfigurationSummary
+from analysis.models.provenance import Provenance
 from analysis.models.statistics import Comparison, Finding, HostEffects, MainEffects
 from analysis.models.version import SUMMARY_VERSION
 from analysis.statistics.description import Description
@@ -84,6 +85,8 @@ class SweepSummary(Strict):
     sweep: str | None
     execution: str | None
     sweep_id: str | None
+    spec_hash: str | None = None
+    """Content hash of the sweep file as understood, its defaults left out."""
     corpus_digest: str | None
     created_at: datetime | None
     finished_at: datetime | None
@@ -123,4 +126,6 @@ class SweepSummary(Strict):
     inert: tuple[InertAxis, ...] = ()
     no_effect: tuple[NoEffect, ...] = ()
     warnings: tuple[str, ...]
+    provenance: Provenance | None = None
+    """What all of this comes from, and how to do it again."""
     configurations: tuple[ConfigurationSummary, ...]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 
 from analysis.models import SweepSummary
-from analysis.results_folder import MANIFEST_FILE, write_report
+from analysis.results_folder import FACTS_FILE, MANIFEST_FILE, write_report
 from analysis.stages_io import write_stages
 from analysis.summary import summarise_records
 from contracts.base import content_hash
 from contracts.configuration import Configuration
+from contracts.facts import Facts, FileFact
 from contracts.floor import MeasurementFloor
+from contracts.job import PROMPTS_VERSION
 from contracts.manifest import Manifest, OrderedJob, SlotIdentity
 from contracts.outcome import HostIdentity, ServerIdentity
 from contracts.records import StageRecord
@@ -45,14 +47,18 @@ class Synthetic:
 
     records: tuple[StageRecord, ...]
     manifest: Manifest
+    facts: Facts | None = None
+    """What is known of the ingested files; ``None``: no text is checked."""
 
     def summary(self, **options: Any) -> SweepSummary:
-        return summarise_records(self.records, manifest=self.manifest, **options)
+        return summarise_records(self.records, manifest=self.manifest, **{"facts": self.facts, **options})
 
     def write(self, folder: Path) -> Path:
         """Write a results folder."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MANIFEST_FILE).write_text(self.manifest.model_dump_json(indent=2))
+        if self.facts is not None:
+            (folder / FACTS_FILE).write_text(self.facts.model_dump_json(indent=2))
         write_stages(folder / "stages.jsonl", self.records)
         write_report(self.summary(), folder)
         return folder
@@ -65,7 +71,7 @@ class Shape:
     speed: Factor = _one
     """Factor on the configuration's throughput."""
     ttft: Factor = _one
-    """Factor on its warm TTFT."""
+    """Factor on its warm TTFT of either stage."""
     cv: float = 0.01
     """Of the noise between runs, log-normal."""
     slots: Mapping[str, float] = field(default_factory=lambda: {"s0": 1.0})
@@ -98,8 +104,9 @@ def synthetic(
 ) -> Synthetic:
     """Make a sweep over ``axes`` in randomised blocks, its jobs dealt to the slots in turn.
 
-    Warm throughput is 100 tok/s × factors, warm TTFT 50 ms × factors, each with log-normal noise between
-    runs and a tenth of it between the calls of a run.
+    Warm throughput is 100 tok/s × factors, warm TTFT 50 ms × factors and of the report's stage twice that (its
+    prompt is longer), so that a mix of stages is seen. Each has log-normal noise between runs, and throughput a
+    tenth of it between the calls of a run.
     """
     made = shape or Shape()
     spec = SweepSpec.model_validate(
@@ -155,7 +162,7 @@ def synthetic(
             OrderedJob(job_id=f"{c.id}-{block}", configuration=c.name, run=block, block=block)
             for c, block in jobs
         ),
-        versions={"python": "3.11.7", "chimera-bench": "0.1.0"},
+        versions={"python": "3.11.7", "chimera-bench": "0.1.0", "prompts": PROMPTS_VERSION},
         git_commit="0123456789abcdef0123456789abcdef01234567",
         slots=tuple(_slot(slot, pool, version) for slot in names),
     )
@@ -194,14 +201,19 @@ def _stages(
         tokens = 900 + 100 * place + int(rng.integers(0, 40))
         own_rate = rate * float(np.exp(rng.normal(0, made.cv / 10)))
         load = 4800.0 if cold and not place else 20.0 + float(rng.normal(0, 1))
-        prompt = 0.7 * ttft
+        own_ttft = ttft * (1 + place)
+        prompt = 0.7 * own_ttft
         eval_ms = 1e3 * tokens / own_rate
-        first = load + ttft
+        first = load + own_ttft
         found.append(
             common
             | {"stage": stage, "started_at": at + timedelta(seconds=1 + 12 * place), "ttft_ms": first}
             | {"throughput_tok_s": own_rate, "throughput_source": "server", "tokens": tokens}
-            | {"prompt_tokens": 300, "total_duration_ms": first + eval_ms, "prompt_eval_ms": prompt}
+            | {
+                "prompt_tokens": 300 * (1 + place),
+                "total_duration_ms": first + eval_ms,
+                "prompt_eval_ms": prompt,
+            }
             | {"eval_ms": eval_ms, "eval_tokens": tokens, "load_ms": load, "itl_mean_ms": eval_ms / tokens}
             | {"response_chars": 4 * tokens, "arrival_clock": "kernel", "suspect": (), "sendings": 1}
             | {
@@ -231,7 +243,7 @@ def _slot(slot: str, pool: str, version: str) -> SlotIdentity:
         **{"host": f"node-{slot}", "pid": 4711, "os": "linux", "machine": "x86_64", "cpu": "Test CPU"},
         **{"cpu_count": 8, "python": "3.11.7", "chimera": "0.1.0", "gpus": ()},
     )
-    server = ServerIdentity(kind="ollama", url="http://127.0.0.1:11434", version=version)
+    server = ServerIdentity(kind="ollama", url="http://127.0.0.1:11434", software="Ollama", version=version)
     floor = MeasurementFloor(
         **{"slot": slot, "host": f"node-{slot}", "boot_id": slot, "measured_at": START, "duration_s": 12.0},
         **{"chimera": "0.1.0", "python": "3.11.7", "clock": "kernel", "concurrency": 1, "calls": 120},
@@ -272,7 +284,7 @@ def demo() -> Synthetic:
             }
         return columns
 
-    return synthetic(
+    made = synthetic(
         {"num_gpu": (40, 80), "num_ctx": (1024, 2048), "temperature": (0.2, 0.8)},
         runs=8,
         name="demo",
@@ -282,11 +294,26 @@ def demo() -> Synthetic:
             slots={"gpu-1": 1.0, "gpu-2": 1.0, "gpu-7": 0.94},
             gpu=True,
             text=lambda c, run: (
-                f"Report of run {run}: 4 files were read, 3 of them CSV. It took 12.5 seconds."
+                f"Report of run {run}: A total of 4 files were analyzed, 3 CSV files. It took 12.5 seconds."
             ),
             change=change,
         ),
     )
+    return replace(made, facts=_FACTS)
+
+
+# The demo's texts say that there are 4, 3 of them CSV.
+_FACTS = Facts(
+    files_total=3,
+    counts={"csv": 2, "json": 1, "md": 0},
+    modified={},
+    files=tuple(
+        FileFact(path=f"corpus/{name}", kind=kind)
+        for name, kind in (("a.csv", "csv"), ("b.csv", "csv"), ("c.json", "json"))
+    ),
+    dates=(),
+    series=(),
+)
 
 
 if __name__ == "__main__":

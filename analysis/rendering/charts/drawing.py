@@ -47,7 +47,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Scatter:
-    """Points over two numeric axes."""
+    """Points over two numeric axes. The marks of the first series lie on top; no axis goes below 0 where no point does."""
 
     x: Axis
     y: Axis

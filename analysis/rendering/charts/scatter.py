@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from analysis.rendering.charts.drawing import Point, Scatter
 from analysis.rendering.charts.marks import group, mark
@@ -30,11 +31,12 @@ def draw_scatter(drawing: Scatter) -> tuple[float, str]:
         shape = drawing.series[point.series].shape
         marks[point.series] += mark(shape, x(point.x), y(point.y), 2.8 if small else 5, point.text)
     faint = "iv faint" if small else "iv"
-    parts += [group(s, line_path(faint, whiskers[index])) for index, s in enumerate(drawing.series)]
+    series = [*enumerate(drawing.series)][::-1]  # the first lies on top
+    parts += [group(s, line_path(faint, whiskers[index])) for index, s in series]
     if drawing.steps:
         corners = " ".join(f"{number(x(a))} {number(y(b))}" for a, b in drawing.steps)
         parts.append(line_path("front", f"M{corners}"))
-    parts += [group(s, marks[index]) for index, s in enumerate(drawing.series)]
+    parts += [group(s, marks[index]) for index, s in series]
     parts += [text_at(*place, words, "e tag") for place, words in _tags(drawing, x, y)]
     return _HEIGHT, "".join(parts)
 
@@ -57,9 +59,19 @@ def _scales(drawing: Scatter) -> tuple[Scale, Scale]:
     xs = [v for p in points for v in (p.x, *(p.x_interval or ()))]
     ys = [v for p in points for v in (p.y, *(p.y_interval or ()))]
     return (
-        scale(xs, _LEFT, WIDTH - _RIGHT, zero=drawing.x.zero),
-        scale(ys, _HEIGHT - _BOTTOM, _TOP, zero=drawing.y.zero),
+        _scale(xs, [p.x for p in points], _LEFT, WIDTH - _RIGHT, zero=drawing.x.zero),
+        _scale(ys, [p.y for p in points], _HEIGHT - _BOTTOM, _TOP, zero=drawing.y.zero),
     )
+
+
+def _scale(
+    values: Sequence[float], centres: Sequence[float], start: float, end: float, *, zero: bool
+) -> Scale:
+    """Never below 0 where no point is: an interval of a time or a rate may reach there, the quantity can't."""
+    if min(centres, default=-1.0) < 0:
+        return scale(values, start, end, zero=zero)
+    made = scale([max(v, 0.0) for v in values], start, end, zero=zero)
+    return replace(made, low=max(made.low, 0.0))
 
 
 def _frame(drawing: Scatter, x: Scale, y: Scale) -> str:
@@ -78,12 +90,12 @@ def _whiskers(point: Point, x: Scale, y: Scale, *, caps: bool) -> str:
     at_x, at_y = number(x(point.x)), number(y(point.y))
     parts = ""
     if point.x_interval and all(map(math.isfinite, point.x_interval)):
-        low, high = (number(x(v)) for v in point.x_interval)
+        low, high = (number(x(max(v, x.low))) for v in point.x_interval)
         parts += f"M{low} {at_y}H{high}"
         if caps:
             parts += "".join(f"M{end} {number(y(point.y) - _CAP)}v{2 * _CAP}" for end in (low, high))
     if point.y_interval and all(map(math.isfinite, point.y_interval)):
-        low, high = (number(y(v)) for v in point.y_interval)
+        low, high = (number(y(max(v, y.low))) for v in point.y_interval)
         parts += f"M{at_x} {low}V{high}"
         if caps:
             parts += "".join(f"M{number(x(point.x) - _CAP)} {end}h{2 * _CAP}" for end in (low, high))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from analysis.models import Call, ConfigurationSummary, SweepSummary
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from analysis.findings.titles import title
+from analysis.models import Call, ConfigurationSummary, Finding, SweepSummary
 from analysis.provenance import provenance as provenance_of
 from analysis.rendering.document import (
     Block,
@@ -36,24 +40,66 @@ def agent_report(
     """
     c = configuration
     shown = c.shown
+    concerned = findings_of(summary, c.config)
     return Document(
-        f"Chimera Agent {c.agent}",
+        _title(c.agent),
         (
-            Section(f"Technical Report: Chimera Agent {c.agent} Analysis", (_header(c), *text_blocks(c))),
+            Section(f"Technical Report: {_title(c.agent)} Analysis", (_header(c), *text_blocks(c))),
             Section("Workflow Summary", (_NO_RUN,) if shown is None else summary_blocks(shown)),
             Section("Metrics", _metrics(c)),
             Section(
                 "Key Findings",
                 (
-                    *findings_blocks(findings_of(summary, c.config)),
+                    *_findings(c, concerned),
                     Section("The Model's Key Findings", captured(shown.findings if shown else None)),
                 ),
             ),
-            Section("Recommendations", captured(shown.recommendations if shown else None)),
+            Section(
+                "Recommendations",
+                (
+                    _advice(concerned),
+                    Section(
+                        "The Model's Recommendations", captured(shown.recommendations if shown else None)
+                    ),
+                ),
+            ),
             Section("Persona Prompt", (_persona(persona),)),
             provenance_section(provenance_of(summary)),
         ),
     )
+
+
+def _title(agent: str) -> str:
+    """An agent that is called as the tool is not named twice."""
+    return "Chimera Agent" if agent.lower() == "chimera" else f"Chimera Agent {agent}"
+
+
+def _findings(c: ConfigurationSummary, found: Sequence[Finding]) -> Iterator[Block]:
+    """This configuration's own apart from those of the sweep: they speak of others too."""
+    alone = [finding for finding in found if set(finding.configurations) == {c.config}]
+    shared = [finding for finding in found if set(finding.configurations) != {c.config}]
+    yield from _without_advice(alone)
+    if shared:
+        blocks = tuple(_without_advice(shared))
+        yield Section("Findings of the Sweep About This and Other Configurations", blocks)
+
+
+def _without_advice(found: Sequence[Finding]) -> Iterator[Block]:
+    """What to do stands under Recommendations, once."""
+    for block in findings_blocks([finding.model_copy(update={"advice": ""}) for finding in found]):
+        if isinstance(block, Bullets):
+            block = Bullets(tuple(replace(item, text=item.text.rstrip()) for item in block.items))
+        yield block
+
+
+def _advice(found: Sequence[Finding]) -> Block:
+    """By the rules, of what concerns this configuration; the same advice once."""
+    labels: dict[str, list[str]] = {}
+    for finding in found:
+        labels.setdefault(finding.advice, []).append(title(finding))
+    if not labels:
+        return Paragraph("Chimera's rules have no advice for this configuration.")
+    return Bullets(tuple(Bullet(text, ", ".join(dict.fromkeys(names))) for text, names in labels.items()))
 
 
 def _header(c: ConfigurationSummary) -> Lines:
@@ -63,7 +109,7 @@ def _header(c: ConfigurationSummary) -> Lines:
     return Lines(
         (
             ("Date", NOT_RECORDED if c.ended_at is None else f"{c.ended_at:%Y-%m-%d}"),
-            ("Agent Type", f"Chimera Agent {c.agent}"),
+            ("Agent Type", _title(c.agent)),
             ("Model", c.model or NOT_RECORDED),
             ("Configuration", parameters),
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import get_args
 
 from analysis.comparisons import RULE
-from analysis.findings.phrases import MOST_DETECTABLE, several_agents
+from analysis.findings.phrases import MOST_DETECTABLE, several_agents, some
 from analysis.metrics import BY_KEY, METRICS
 from analysis.models import Comparison, SweepSummary, Verdict
 from analysis.rendering.document import Block, Paragraph, Row, Section, Table
@@ -84,22 +84,28 @@ def _blocks(summary: SweepSummary, baseline: str) -> Iterator[Block]:
     yield Paragraph(f"Baseline: {baseline}. {RULE}")
     yield _counts(summary.comparisons)
     places = {(c.config, c.agent): index for index, c in enumerate(summary.configurations)}
-    shown = _most_telling(summary.comparisons)
+    alike = _not_compared(summary.comparisons)
+    folded = {id(c) for of_one in alike.values() for c in of_one}
+    rest = [c for c in summary.comparisons if id(c) not in folded]
+    shown = _most_telling(rest)
     rows = tuple(
         comparison_row(c, configuration_anchor(places[c.candidate, c.agent]), several) for c in shown
     )
     align = "l" + "l" * several + "lrrrrrlr"
-    yield Table(
-        comparison_header(several),
-        align,
-        rows,
-        interactive=True,
-        facets=("Metric", "Verdict"),
-        label="Comparisons with the baseline",
-    )
-    if len(shown) < len(summary.comparisons):
+    if rows:
+        yield Table(
+            comparison_header(several),
+            align,
+            rows,
+            interactive=True,
+            facets=("Metric", "Verdict"),
+            label="Comparisons with the baseline",
+        )
+    for why, of_one in alike.items():
+        yield Paragraph(_folded(why, of_one))
+    if len(shown) < len(rest):
         yield Paragraph(
-            f"Shown are differences first, the largest of them first; {len(summary.comparisons) - len(shown)} more comparisons are in "
+            f"Shown are differences first, the largest of them first; {len(rest) - len(shown)} more comparisons are in "
             "summary.json."
         )
     yield Paragraph(_READ)
@@ -109,6 +115,23 @@ _READ = (
     "In brackets: 95 % intervals. The last column is the smallest true difference that these runs would have shown with a "
     "probability of 80 %: where no difference is shown, a larger one is improbable, and a smaller one may be there."
 )
+
+
+def _not_compared(comparisons: Sequence[Comparison]) -> dict[str, list[Comparison]]:
+    """Reason → comparisons that were not made, where several share it: their rows would all say the same."""
+    by_why: dict[str, list[Comparison]] = {}
+    for c in comparisons:
+        if c.verdict == "not compared" and c.why:
+            by_why.setdefault(c.why, []).append(c)
+    return {why: found for why, found in by_why.items() if len(found) > 1}
+
+
+def _folded(why: str, found: Sequence[Comparison]) -> str:
+    by_metric: dict[str, list[str]] = {}
+    for c in found:
+        by_metric.setdefault(BY_KEY[c.metric].title, []).append(c.candidate)
+    named = "; ".join(f"{metric} of {some(names)}" for metric, names in by_metric.items())
+    return f"Not compared ({len(found)}): {named}: {why}."
 
 
 def _counts(comparisons: Sequence[Comparison]) -> Table:

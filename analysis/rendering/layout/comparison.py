@@ -10,6 +10,7 @@ from typing import get_args
 
 from analysis import floor as floor_words
 from analysis.compare import conditions, gates, matching
+from analysis.compare.answer import answer
 from analysis.compare.models import ComparisonOfResults, Gate, Unmatched
 from analysis.formatting import ABSENT, MINUS, decimals, ends, p_value, plural, signed, utc
 from analysis.metrics import BY_KEY
@@ -81,16 +82,29 @@ def comparison_rows(result: ComparisonOfResults) -> list[ComparisonRow]:
 
 
 def summary_sentences(result: ComparisonOfResults) -> list[str]:
-    """Return the answer in words: what differs, and what became of each ``--fail-on``."""
+    """Return the answer in words: what differs, the verdicts counted, and what became of each ``--fail-on``."""
     if not result.comparable:
         return [f"Not comparable: {why}." for why in result.why_not]
     counts = Counter(c.verdict for c in result.comparisons)
     told = [f"{verdict} {counts[verdict]}" for verdict in get_args(Verdict) if counts[verdict]]
+    if not told or result.untested is not None:
+        return [answer(result), *(_gate_sentence(gate) for gate in result.gates)]
     matched = plural(len(result.matched), "configuration")
     return [
+        answer(result),
         f"{plural(len(result.comparisons), 'comparison')} of {matched}: {', '.join(told)}.",
         *(_gate_sentence(gate) for gate in result.gates),
     ]
+
+
+def method_line(result: ComparisonOfResults) -> str:
+    """Return what a table needs beside it; :func:`method_sentences` says the rest."""
+    if not result.tests:
+        return _NO_TEST
+    return (
+        f"Means of complete runs; family of {plural(result.tests, 'test')}, p corrected over all of them (Holm); "
+        "whatever else changed between the two results is in the difference too."
+    )
 
 
 def method_sentences(result: ComparisonOfResults) -> list[str]:
@@ -104,10 +118,20 @@ def method_sentences(result: ComparisonOfResults) -> list[str]:
         else f"Family of {plural(result.tests, 'test')}: p is corrected over all of them (Holm). A difference is claimed "
         "where that p is below 0.05 and the difference is not below the measurement floor. Where none is shown, the "
         "smallest true difference is told that as many runs would have shown with a probability of 80 %.",
+        *_looks(result),
         "Two results are two occasions: whatever else changed between them, the machine's state among it, is in the "
         "difference too, and runs can't tell it apart. Repeating both results, or measuring both in the blocks of one "
         "sweep, can.",
     ]
+
+
+def _looks(result: ComparisonOfResults) -> Iterator[str]:
+    looks = max((c.looks for c in result.comparisons if c.looks is not None), default=None)
+    if looks is not None:
+        yield (
+            "How many runs there are was decided by looking at them: p, intervals and what would have been shown allow "
+            f"for every look at up to {looks} runs, and are so much wider."
+        )
 
 
 def _header(result: ComparisonOfResults) -> Lines:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from analysis.findings import is_answer
-from analysis.findings.answers import BEST, against_baseline, best_means
+from analysis.findings.answers import BEST, MATTERS, against_baseline, best_means, cold_unknown
 from analysis.findings.phrases import mention, several_agents
-from analysis.metrics import BY_SHORT
+from analysis.findings.titles import title
+from analysis.metrics import TTFT
 from analysis.models import Finding, SweepSummary
 from analysis.rendering.document import Block, Bullet, Bullets, Paragraph, Row, Section, Table
 from analysis.rendering.layout.table_of_configurations import percent_text
@@ -19,8 +20,7 @@ _OWN = "By Chimera's rules, from the measured figures; no model wrote or judged 
 
 def key_findings_section(summary: SweepSummary) -> Section:
     """The answers first, then what to distrust."""
-    answers = [finding for finding in summary.findings if is_answer(finding)]
-    matters = [finding for finding in answers if not finding.rule.startswith(BEST)]
+    matters = _what_matters(summary)
     return Section(
         "Key Findings",
         (
@@ -32,9 +32,23 @@ def key_findings_section(summary: SweepSummary) -> Section:
     )
 
 
+_NOT_OF_THE_SAME_WORK = "prompts-differ"
+
+
+def _what_matters(summary: SweepSummary) -> list[Finding]:
+    """The answers on axes; what makes TTFT incomparable stands before what matters for it."""
+    found = [f for f in summary.findings if is_answer(f) and not f.rule.startswith(BEST)]
+    of_ttft = next((i for i, f in enumerate(found) if f.rule == f"{MATTERS}:{TTFT.short}"), None)
+    before = [f for f in summary.findings if f.rule == _NOT_OF_THE_SAME_WORK]
+    return found if of_ttft is None else [*found[:of_ttft], *before, *found[of_ttft:]]
+
+
 def recommendations_section(summary: SweepSummary) -> tuple[Section, ...]:
-    """What to do next, in the order of the findings: the gravest first. Nothing where nothing is found."""
-    bullets = _advices(summary.findings)
+    """What to do next, in the order of the findings: the gravest first. Nothing where nothing is found.
+
+    The advice of what is only noted stands folded with the note.
+    """
+    bullets = _advices(f for f in summary.findings if f.severity != "note" or is_answer(f))
     return (Section("Recommendations", (Bullets(bullets),)),) if bullets else ()
 
 
@@ -48,7 +62,7 @@ def findings_blocks(found: Sequence[Finding]) -> tuple[Block, ...]:
     if not found:
         return (Paragraph("Nothing that the rules know of."),)
     items = tuple(
-        Bullet(f"{_sentence(finding)}. {finding.advice}", _label(finding), finding.evidence)
+        Bullet(f"{_sentence(finding)}. {finding.advice}", title(finding), finding.evidence)
         for finding in found
     )
     return (Paragraph(_OWN), Bullets(items))
@@ -60,6 +74,10 @@ def _best(summary: SweepSummary) -> Iterable[Block]:
     yield from _best_table(summary)
     if summary.ttft_verdict is not None:
         yield Paragraph(summary.ttft_verdict)
+    if any(metric == TTFT and cold_unknown(c) for metric, c in best_means(summary)):
+        yield Paragraph(
+            "TTFT: whether the calls behind its best mean were cold or warm is not known, so that loads may be in it."
+        )
 
 
 def _best_table(summary: SweepSummary) -> Iterable[Table]:
@@ -93,12 +111,20 @@ def _best_table(summary: SweepSummary) -> Iterable[Table]:
 
 
 def _bullets(found: Sequence[Finding]) -> Bullets:
-    return Bullets(tuple(Bullet(f"{_sentence(finding)}.", evidence=finding.evidence) for finding in found))
+    return Bullets(
+        tuple(
+            Bullet(f"{_sentence(finding)}.", evidence=finding.evidence)
+            if is_answer(finding)
+            else _graded(finding)
+            for finding in found
+        )
+    )
 
 
 def _distrust(summary: SweepSummary) -> Iterable[Block]:
     """What is grave in a box of its own; what is good to know below it."""
-    found = [finding for finding in summary.findings if not is_answer(finding)]
+    above = _what_matters(summary)
+    found = [finding for finding in summary.findings if not is_answer(finding) and finding not in above]
     if not found and summary.warnings:  # a summary of before there were findings
         yield Bullets(tuple(Bullet(text) for text in summary.warnings), tone="warning")
         return
@@ -113,8 +139,9 @@ def _distrust(summary: SweepSummary) -> Iterable[Block]:
 
 
 def _graded(finding: Finding) -> Bullet:
-    label = f"{finding.severity.capitalize()}, {_label(finding).lower()}"
-    return Bullet(f"{_sentence(finding)}.", label, finding.evidence)
+    label = f"{finding.severity.capitalize()}, {title(finding)}"
+    advice = (f"What to do: {finding.advice.rstrip('.')}",) if finding.severity == "note" else ()
+    return Bullet(f"{_sentence(finding)}.", label, (*finding.evidence, *advice))
 
 
 def _sentence(finding: Finding) -> str:
@@ -128,16 +155,5 @@ def _sentence(finding: Finding) -> str:
 def _advices(found: Iterable[Finding]) -> tuple[Bullet, ...]:
     labels: dict[str, list[str]] = {}
     for finding in found:
-        labels.setdefault(finding.advice, []).append(_label(finding))
+        labels.setdefault(finding.advice, []).append(title(finding))
     return tuple(Bullet(advice, ", ".join(dict.fromkeys(names))) for advice, names in labels.items())
-
-
-def _label(finding: Finding) -> str:
-    """``Inert axis``, ``Best throughput``: the rule's name, for finding and advice alike."""
-    kind, _, metric = finding.rule.partition(":")
-    words = kind.replace("-", " ").capitalize()
-    return (
-        f"{words} {BY_SHORT[metric].title.lower() if metric != 'ttft' else 'TTFT'}"
-        if metric in BY_SHORT
-        else words
-    )

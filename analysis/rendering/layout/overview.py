@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from analysis.models import SweepSummary
+from analysis.models import Excluded, SweepSummary
 from analysis.ranking import CRITERION
 from analysis.rendering.document import Block, Lines, Paragraph, Row, Section, Table
 from analysis.rendering.layout.charts import overview_charts
@@ -29,6 +29,7 @@ def overview_section(summary: SweepSummary) -> Section:
             *recommendations_section(summary),
             Section("Configurations", tuple(_configurations(summary))),
             *overview_charts(summary),
+            _sweep(summary),
             *outcome_sections(summary),
             *_inert(summary),
             Section("Excluded", tuple(_excluded(summary))),
@@ -39,13 +40,19 @@ def overview_section(summary: SweepSummary) -> Section:
 
 
 def _header(summary: SweepSummary) -> Lines:
-    pairs = [
-        ("Sweep", summary.sweep or "not known (no manifest: aggregated from a results file alone)"),
-        ("Models" if len(summary.models) > 1 else "Model", ", ".join(summary.models) or "not recorded"),
-        ("Configurations", str(len(summary.configurations))),
-        ("Runs planned", _planned(summary)),
-        ("sd is", ESTIMATOR[summary.sd]),
-    ]
+    """What the answers are about, and no more."""
+    return Lines(
+        (
+            ("Sweep", summary.sweep or "not known (no manifest: aggregated from a results file alone)"),
+            ("Models" if len(summary.models) > 1 else "Model", ", ".join(summary.models) or "not recorded"),
+            ("Configurations", str(len(summary.configurations))),
+            ("Runs planned", _planned(summary)),
+        )
+    )
+
+
+def _sweep(summary: SweepSummary) -> Section:
+    pairs = [("sd is", ESTIMATOR[summary.sd])]
     if summary.baseline is not None:
         pairs.append(("Baseline", summary.baseline))
     if summary.warmup is not None:
@@ -58,7 +65,7 @@ def _header(summary: SweepSummary) -> Lines:
             *([("Ended because", summary.ended_because)] if summary.ended_because else []),
             ("Order", f"randomised blocks, seed {summary.order_seed}"),
         ]
-    return Lines(tuple(pairs))
+    return Section("The Sweep", (Lines(tuple(pairs)),))
 
 
 def _planned(summary: SweepSummary) -> str:
@@ -143,14 +150,41 @@ def _values(values: Sequence[int | float | None]) -> str:
 
 
 def _excluded(summary: SweepSummary) -> Iterator[Block]:
-    entries = [(c, entry) for c in summary.configurations for entry in c.excluded]
-    if not entries:
+    """One row for all calls of a configuration that are left out for one reason."""
+    groups: dict[tuple[str, str, str], list[Excluded]] = {}
+    for c in summary.configurations:
+        for entry in c.excluded:
+            groups.setdefault((c.config, c.agent, entry.reason), []).append(entry)
+    if not groups:
         yield Paragraph("Nothing: every recorded call is valid.")
         return
     rows = tuple(
-        Row((c.config, c.agent, str(entry.run), entry.stage, entry.reason))
-        for c, entry in entries[:_MOST_EXCLUDED]
+        Row(
+            (
+                config,
+                agent,
+                str(len(entries)),
+                _runs(entry.run for entry in entries),
+                ", ".join(dict.fromkeys(entry.stage for entry in entries)),
+                reason,
+            )
+        )
+        for (config, agent, reason), entries in list(groups.items())[:_MOST_EXCLUDED]
     )
-    yield Table(("Configuration", "Agent", "Run", "Stage", "Reason"), "llrll", rows)
-    if len(entries) > _MOST_EXCLUDED:
-        yield Paragraph(f"… and {len(entries) - _MOST_EXCLUDED} more: summary.json names them all.")
+    yield Table(("Configuration", "Agent", "Exclusions", "Runs", "Stages", "Reason"), "llrlll", rows)
+    if len(groups) > _MOST_EXCLUDED:
+        yield Paragraph(f"… and {len(groups) - _MOST_EXCLUDED} more rows: summary.json names all exclusions.")
+
+
+def _runs(numbers: Iterable[int]) -> str:
+    """``1, 3 to 5``."""
+    spans: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(
+        str(low) if low == high else f"{low}, {high}" if high == low + 1 else f"{low} to {high}"
+        for low, high in spans
+    )

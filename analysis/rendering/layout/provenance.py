@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis.formatting import utc
 from analysis.models import ConfigurationSummary, SweepSummary
-from analysis.provenance import HostOf, ModelOf, Provenance, ServerOf
+from analysis.models.provenance import HostOf, ModelOf, Provenance, ServerOf, code_version
 from analysis.rendering.document import Block, Lines, Paragraph, Section, Verbatim
 from contracts.manifest import SlotIdentity
 
@@ -36,7 +36,7 @@ def provenance_lines(p: Provenance) -> Lines:
             ("Execution", p.execution or NOT_KNOWN),
             ("Measured", f"{utc(p.created_at)} to {utc(p.finished_at)}" if p.created_at else NOT_KNOWN),
             ("Sweep id", _hashed(p.sweep_id, "of spec, files and prompts' version")),
-            *((("Spec", _hashed(p.spec_hash, "")),) if p.spec_hash or not p.sweep_id else ()),
+            ("Spec", _hashed(p.spec_hash, "of the sweep file as understood")),
             ("Files", _hashed(p.corpus_digest, "")),
             ("Code", _code(p)),
             ("Models" if len(p.models) > 1 else "Model", _joined([_model(m) for m in p.models])),
@@ -50,11 +50,12 @@ def provenance_lines(p: Provenance) -> Lines:
 def configuration_provenance(c: ConfigurationSummary, sweep: SweepSummary) -> Lines:
     """Return what identifies one configuration's figures: only its own slots are named."""
     slots = [slot for slot in sweep.slots if slot.slot in c.slots]
-    code = sweep.versions.get("chimera-bench") or sweep.versions.get("chimera")
+    code = code_version(sweep.versions)
     return Lines(
         (
             ("Configuration id", c.config_id or NOT_KNOWN),
             ("Sweep id", _hashed(sweep.sweep_id, "of spec, files and prompts' version")),
+            ("Spec", _hashed(sweep.spec_hash, "of the sweep file as understood")),
             ("Code", _commit(f"chimera-bench {code}" if code else "version not known", sweep.git_commit)),
             ("Model digest", ", ".join(c.model_digests) or NOT_KNOWN),
             ("Server", _joined(list(dict.fromkeys(map(_slot_server, slots))))),
@@ -92,7 +93,7 @@ def _model(m: ModelOf) -> str:
 
 def _server(s: ServerOf) -> str:
     name = s.software or s.kind or "server"
-    protocol = f", protocol {s.kind}" if s.kind and s.software and s.kind != s.software else ""
+    protocol = f", protocol {s.kind}" if s.kind and s.software and s.kind != s.software.lower() else ""
     return f"{name} {s.version or '(version not told)'}{protocol}{_on(s.slots)}"
 
 

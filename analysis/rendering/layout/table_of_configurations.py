@@ -23,6 +23,7 @@ from analysis.rendering.numbers import (
     percent,
     signed,
 )
+from analysis.verdicts import same_mean
 from contracts.configuration import PARAMETER_NAMES
 
 _Cell = tuple[str, float | None]
@@ -38,14 +39,12 @@ def configurations_table(summary: SweepSummary) -> Table:
     compared = summary.baseline is not None and bool(summary.comparisons)
     against = {(c.candidate, c.agent): c for c in summary.comparisons if c.metric == THROUGHPUT.key}
     header = (
-        *("Rank", "Configuration", *agents, "Throughput (tok/s)", "CV", "TTFT (ms)"),
+        *("Rank", "Configuration", "Throughput (tok/s)", "CV", "TTFT (ms)", *agents),
         *(f"{metric.title} ({metric.unit})" for metric in extra),
         *(("Throughput against the baseline", "Verdict") if compared else ()),
         *("Throughput against the first", *axes, "Runs complete", "Calls by outcome"),
     )
-    align = (
-        "rl" + "l" * len(agents) + "rrr" + "r" * len(extra) + "rl" * compared + "l" + "r" * len(axes) + "rl"
-    )
+    align = "rlrrr" + "l" * len(agents) + "r" * len(extra) + "rl" * compared + "l" + "r" * len(axes) + "rl"
     rows = []
     for entry in summary.ranking:
         index = places[entry.config, entry.agent]
@@ -54,13 +53,13 @@ def configurations_table(summary: SweepSummary) -> Table:
         cells: list[_Cell] = [
             (count(entry.rank), entry.rank),
             (c.config, None),
-            *((c.agent, None) for _ in agents),
             _mean(c, THROUGHPUT),
             (percent(c.over_runs.throughput_tok_s.cv), c.over_runs.throughput_tok_s.cv),
             _mean(c, TTFT),
+            *((c.agent, None) for _ in agents),
             *(_mean(c, metric) for metric in extra),
             *(_baseline(c, against.get((c.config, c.agent)), summary) if compared else ()),
-            (_first(entry, _set_back(summary)), None),
+            (_first(entry, summary.ranking[0], _set_back(summary)), None),
             *values,
             (runs_text(c), c.runs_complete),
             (outcome_counts(c), None),
@@ -136,17 +135,19 @@ def _set_back(summary: SweepSummary) -> bool:
     return clean_first and any(not entry.degenerate_calls for entry in summary.ranking[:1])
 
 
-def _first(entry: Ranked, set_back: bool) -> str:
+def _first(entry: Ranked, first: Ranked, set_back: bool) -> str:
     """What can be said of it; of one that is set back for its answers only that."""
-    difference = _difference(entry)
+    difference = _difference(entry, first)
     if entry.why is None:
         return difference
     return entry.why if set_back or difference == ABSENT else f"{difference}; {entry.why}"
 
 
-def _difference(entry: Ranked) -> str:
+def _difference(entry: Ranked, first: Ranked) -> str:
     if entry.rank == 1:
         return "first"
+    if entry.comparison is not None and same_mean(first, entry):
+        return "same mean"
     if entry.below_floor:
         return "none: below the floor"
     comparison = entry.comparison
@@ -158,6 +159,6 @@ def _difference(entry: Ranked) -> str:
 
 
 MEANING = (
-    "Means over complete runs, TTFT without cold calls; ± and the ends in brackets are 95 % intervals. Verdicts rest on p after Holm's correction over all "
+    "Means over complete runs, TTFT without calls known to be cold; ± and the ends in brackets are 95 % intervals. Verdicts rest on p after Holm's correction over all "
     f"comparisons of this report, at {ALPHA:g}."
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,9 @@ from analysis.compare import (
     compare_results,
     parse_thresholds,
 )
+from analysis.compare.answer import answer
 from analysis.compare.gates import gate
+from analysis.metrics import THROUGHPUT
 from analysis.models import Comparison
 from analysis.naming import parse_name
 from analysis.rendering.layout.comparison import comparison_document, comparison_rows
@@ -361,6 +364,7 @@ def test_a_gate_that_could_be_tested_nowhere_does_not_pass() -> None:
     )
     few = compared(synthetic(runs=1), synthetic(runs=1, seed=2), fail_on="throughput:-3%")
     assert {c.verdict for c in few.comparisons} == {"too few runs"} and few.exit_code == 2
+    assert len(few.problems) == 2
 
 
 def test_a_blunt_gate_says_so() -> None:
@@ -387,16 +391,103 @@ def test_lost_runs_and_other_lengths_are_named() -> None:
     assert not any("another length" in text for text in compared(BASE, synthetic(seed=2)).warnings)
 
 
-def test_runs_until_precise_are_named() -> None:
+def test_runs_that_were_decided_by_looking_allow_for_every_look() -> None:
     until = RunsSpec.model_validate({"min": 3, "max": 5, "until": {"throughput": "1%"}})
     manifest = BASE.manifest.model_copy(
         update={"spec": BASE.manifest.spec.model_copy(update={"runs": until})}
     )
-    found = compared(Synthetic(BASE.records, manifest), synthetic(seed=2))
-    assert any(
-        text.startswith("the runs of baseline ended when they were precise") for text in found.warnings
+    other = synthetic(seed=2)
+    fixed = compared(BASE, other)
+    assert {c.looks for c in fixed.comparisons} == {None}
+    for found in (
+        compared(Synthetic(BASE.records, manifest), other),
+        compared(other, Synthetic(BASE.records, manifest)),
+    ):
+        assert {c.looks for c in found.comparisons} == {5}
+        assert "every look at up to 5 runs" in render_document(comparison_document(found))
+        assert not any("precise" in text for text in found.warnings), "whether any was is not known here"
+        widths = [
+            [
+                c.difference_interval.high - c.difference_interval.low
+                for c in of.comparisons
+                if c.difference_interval
+            ]
+            for of in (found, fixed)
+        ]
+        assert all(looked > once for looked, once in zip(*widths, strict=True))
+    more = synthetic(seed=2, runs=7)
+    assert {c.looks for c in compared(Synthetic(BASE.records, manifest), more).comparisons} == {7}
+
+
+def test_suspect_calls_and_configurations_without_a_complete_run_are_named() -> None:
+    lost = BASE.manifest.configurations[0].name
+
+    def change(columns: dict[str, Any]) -> dict[str, Any]:
+        if columns["stage"] == "report" and columns["config"] == lost:
+            return columns | {"outcome": "aborted", "reason": "cut"}
+        if columns["stage"] == "report" and columns["config"] != lost and columns["run"] == 2:
+            return columns | {"suspect": ("late wake-up of 12 ms",)}
+        return columns
+
+    other = synthetic(seed=2, shape=Shape(change=change))
+    for sides, none, suspect in (
+        ((BASE, other), "candidate", "0 of the baseline and 3 of the candidate"),
+        ((other, BASE), "baseline", "3 of the baseline and 0 of the candidate"),
+    ):
+        warnings = compared(*sides).warnings
+        assert (
+            f"the {none} has no complete run of {lost} (chimera): nothing of it could be tested" in warnings
+        )
+        assert any(text.startswith("suspect calls are in no") and text.endswith(suspect) for text in warnings)
+    quiet = compared(BASE, synthetic(seed=2)).warnings
+    assert not any("suspect" in text or "no complete run" in text for text in quiet)
+
+
+# --- The answer -------------------------------------------------------------------------------
+
+
+def test_the_first_sentence_is_the_answer() -> None:
+    first = answer(compared(BASE, slower(5)))
+    assert re.match(
+        r"Throughput is an estimated \d(\.\d)? to \d(\.\d)? % lower in 4 of 4 configurations; ", first
     )
-    assert not any("precise" in text for text in compared(BASE, synthetic(seed=2)).warnings)
+    assert "inter-token latency is an estimated " in first and " % higher in 4 of 4 configurations" in first
+    assert first.endswith("no difference is shown in TTFT (4 of 4).")
+    turned = answer(compared(slower(5), BASE))
+    assert "Throughput is" in turned and "% higher in 4 of 4" in turned
+    text = render_document(comparison_document(compared(BASE, slower(5))))
+    assert text.index(first.split(" to ")[0]) < text.index("16 comparisons of 4 configurations")
+
+
+def test_only_some_configurations_differ() -> None:
+    odd = synthetic(seed=2, shape=Shape(speed=lambda c: 0.5 if c.parameters.num_gpu == 40 else 1.2))
+    first = answer(compared(BASE, odd, metrics=[THROUGHPUT]))
+    assert re.fullmatch(
+        r"Throughput is an estimated \d+ (to \d+ )?% lower in 2 of 4 configurations; "
+        r"throughput is an estimated \d+ (to \d+ )?% higher in 2 of 4 configurations\.",
+        first,
+    )
+
+
+def test_no_difference_is_the_answer_too() -> None:
+    assert answer(compared(BASE, synthetic(seed=2), metrics=[THROUGHPUT])) == (
+        "No difference is shown in throughput (4 of 4) of 4 configurations."
+    )
+
+
+def test_where_nothing_was_tested_it_says_so() -> None:
+    found = compared(synthetic(runs=1), synthetic(runs=1, seed=2))
+    assert found.exit_code == 0
+    assert found.problems == ("nothing was tested: too few runs in 16 of 16 comparisons",)
+    assert answer(found) == "Nothing was tested: too few runs in 16 of 16 comparisons."
+    assert compared(BASE, synthetic(seed=2)).untested is None
+
+    def fail(columns: dict[str, Any]) -> dict[str, Any]:
+        return columns | {"outcome": "aborted", "reason": "cut"}
+
+    failed = [synthetic(TWO, runs=3, seed=seed, shape=Shape(change=fail)) for seed in (1, 2)]
+    (why,) = compared(*failed).problems
+    assert why == "nothing was tested: no figure of a complete run is known of any matched configuration"
 
 
 # --- The document -----------------------------------------------------------------------------

@@ -213,7 +213,7 @@ def test_a_metric_without_any_spread_is_not_waited_for_and_not_called_precise() 
 def test_whatever_the_runs_show_the_rules_hold(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 4))
     least = data.draw(st.integers(2, 4))
-    most = data.draw(st.integers(least, 9))
+    most = data.draw(st.integers(max(least, 3), 9))
     max_jobs = data.draw(st.none() | st.integers(1, 40))
     max_time = data.draw(st.none() | st.floats(1, 60))
     limits = spec(min=least, max=most, max_jobs=max_jobs, max_time=max_time)

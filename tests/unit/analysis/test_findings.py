@@ -149,7 +149,7 @@ def test_cold_starts_mixed_in() -> None:
     found = the(synthetic(shape=Shape()).summary(), "cold-start-mixed")
     assert found.severity == "warning"
     assert found.text.startswith("4 of 40 calls of 4 configurations were cold")
-    assert "TTFT as recorded" in found.evidence[0] and "warm 7" in found.evidence[0]
+    assert "TTFT as recorded" in found.evidence[0] and " ms, warm " in found.evidence[0]
     assert "Warm-up calls did not prevent them" in found.advice
     bare = synthetic(shape=Shape(), warmup=0).summary()
     assert "A warm-up call before each run (warmup: 1)" in the(bare, "cold-start-mixed").advice
@@ -438,3 +438,120 @@ def test_the_agent_is_named_where_there_are_several(sweep) -> None:
     other: ConfigurationSummary = first.model_copy(update={"agent": "b", "runs_complete": 0})
     summary = sweep.model_copy(update={"configurations": (first, other, *rest)})
     assert "num_gpu=40,temperature=0.2 (b)" in the(summary, "incomplete-runs").text
+
+
+def test_a_busy_host(sweep) -> None:
+    from analysis.models import TelemetryOfStage
+    from analysis.statistics.estimate import estimate
+
+    nothing = estimate([])
+
+    def stage(name: str, busy: list[float]) -> TelemetryOfStage:
+        return TelemetryOfStage(
+            **{"stage": name, "calls": len(busy), "gpus": None, "power_w": nothing, "energy_j": nothing},
+            **{"joules_per_token": nothing, "peak_memory_bytes": None, "peak_temperature_c": None},
+            **{"throttled_calls": None, "throttle_reasons": (), "cpu_busy_percent": estimate(busy)},
+            cpu_steal_percent=estimate([0.0] * len(busy)),
+        )
+
+    busy = with_first(sweep, telemetry=(stage("analysis", [99.0, 99.2]), stage("report", [40.0, 42.0])))
+    found = the(busy, "host-busy")
+    assert found.severity == "warning"
+    assert found.text.startswith("the host was 99 % busy during 2 of 4 calls")
+    assert found.evidence == (
+        "num_gpu=40,temperature=0.2, analysis: CPUs 99.1 % busy, 0.0 % stolen (2 calls)",
+    )
+    assert "host-busy" not in rules(with_first(sweep, telemetry=(stage("report", [80.0, 85.0]),)))
+
+
+def test_prompts_of_other_lengths() -> None:
+    def longer(given: dict[str, Any]) -> dict[str, Any]:
+        hit = given["stage"] == "report" and "num_gpu=80" in given["config"]
+        return given | ({"prompt_tokens": int(1.1 * given["prompt_tokens"])} if hit else {})
+
+    found = the(plain(change=longer), "prompts-differ")
+    assert found.severity == "warning"
+    assert len(found.evidence) == 1 and found.evidence[0].startswith("report: median ")
+    assert "prompts-differ" not in rules(plain())
+
+
+def test_a_large_floor(sweep) -> None:
+    assert sweep.floor is not None
+    large = sweep.model_copy(update={"floor": sweep.floor.model_copy(update={"ttft_ms": 30.0})})
+    assert "the measurement floor of TTFT, 30.00 ms, is " in the(large, "floor-large").text
+    assert "floor-large" not in rules(sweep)
+
+
+def test_ttft_of_calls_of_which_cold_or_warm_is_not_known(sweep) -> None:
+    assert "not known" not in the(sweep, "best:ttft").text
+    unknown = tuple(
+        c.model_copy(
+            update={
+                "over_runs": c.over_runs.model_copy(
+                    update={
+                        "runs": tuple(r.model_copy(update={"cold_calls": None}) for r in c.over_runs.runs)
+                    }
+                )
+            }
+        )
+        for c in sweep.configurations
+    )
+    text = the(sweep.model_copy(update={"configurations": unknown}), "best:ttft").text
+    assert "whether its calls were cold or warm is not known" in text
+
+
+def test_no_winner_is_advised_where_none_is_claimed() -> None:
+    few = the(plain(runs=2), "best:throughput").advice
+    assert "measure at least 3 complete runs" in few and "Use " not in few
+    tied = the(synthetic(runs=5, shape=CLEAN).summary(), "best:throughput").advice
+    assert not tied.startswith("Use ") and "more runs" in tied
+
+
+def test_advice_does_not_contradict_itself(sweep) -> None:
+    from analysis.findings.spread import _to_narrow
+
+    assert "max:" not in _to_narrow(261, 3, THROUGHPUT)
+    assert "runs: {min: 3, max: 60, until: {throughput: 5%}}" in _to_narrow(30, 8, THROUGHPUT)
+    assert "find its cause" in _to_narrow(None, 3, TTFT)
+
+
+def test_why_the_precision_was_not_reached(sweep) -> None:
+    from contracts.sweep import RunsSpec
+
+    missed = (Precision(metric=THROUGHPUT.key, target_percent=1.0, reached_percent=1.8, reached=False),)
+
+    def of(most: int, **fields: Any) -> Finding:
+        until = RunsSpec(min=3, max=most, until={"throughput": 0.01})
+        asked = with_first(sweep, precision=missed, **fields).model_copy(update={"runs_until": until})
+        return the(asked, "precision-not-reached")
+
+    at_most = of(5)
+    assert at_most.text == "1 of 4 configurations did not reach the asked precision: 1 at the limit of runs"
+    assert "Raise runs.max" in at_most.advice
+    assert "go on where it ended" in of(30).advice
+    assert "Find out why runs failed" in of(5, runs_complete=0).advice
+
+
+def test_one_sentence_of_several_groups_is_one_finding(sweep) -> None:
+    from analysis.models import NoEffect
+
+    groups = tuple(
+        NoEffect(axis="temperature", model="m:1", values=(0.2, 0.8), configurations=names)
+        for names in (("a", "b"), ("c", "d"))
+    )
+    found = the(sweep.model_copy(update={"no_effect": groups}), "sampler-without-effect")
+    assert found.configurations == ("a", "b", "c", "d")
+    assert len(found.evidence) == 2 and "in each of 2 groups" in found.text
+
+
+def test_every_rule_has_a_title() -> None:
+    import re
+    from pathlib import Path
+
+    import analysis.findings as package
+    from analysis.findings.noted import _ABOUT
+    from analysis.findings.titles import _TITLES
+
+    texts = [path.read_text(encoding="utf-8") for path in Path(package.__file__).parent.glob("*.py")]
+    named = {rule for text in texts for rule in re.findall(r'rule="([\w-]+)"', text)}
+    assert (named | _ABOUT.keys()) - _TITLES.keys() == {"slot-outlier"}

@@ -89,3 +89,23 @@ def test_one_agent_is_not_named_and_several_are(template) -> None:
     assert "(chimera)" not in verdict(rank([a, b], "speed", None), "speed", None)
     other = b.model_copy(update={"agent": "insight"})
     assert "c1 (insight)" in verdict(rank([a, other], "speed", None), "speed", None)
+
+
+def test_equal_means_are_no_lead(template) -> None:
+    rates = [100.0, 100.1, 99.9, 100.2, 99.8]
+    places = rank(ranked(template, [rates, rates, [v - 9 for v in rates]]), "speed", None)
+    words = verdict(places, "speed", None)
+    assert words.startswith(
+        "c0 and c1 have the same mean throughput, the highest; the other one is slower: c2, −9."
+    )
+    assert "highest mean" not in words and "fastest" not in words
+    equal = rank(ranked(template, [rates] * 3), "speed", None)
+    assert verdict(equal, "speed", None) == "c0, c1 and 1 more have the same mean throughput."
+
+
+def test_of_many_ties_one_is_named(template) -> None:
+    rng = np.random.default_rng(6)
+    places = rank(ranked(template, rng.normal(100, 1, (5, 5))), "speed", None)
+    words = verdict(places, "speed", None)
+    assert f"between it and {places[1].config} and 3 more (n = 5 runs" in words
+    assert places[2].config not in words

@@ -72,3 +72,14 @@ def test_wrong_input(folder: Path) -> None:
         with pytest.raises(InputError, match=message):
             run(*arguments)
     assert run(folder / "text.md").exit_code == 2
+
+
+def test_a_text_behind_the_paths(folder: Path) -> None:
+    result = run("--paths", folder / "data", folder / "text.md")
+    assert result.exit_code == 2
+    assert "give TEXT.md first" in result.output
+
+
+def test_one_figure_of_one_file(folder: Path) -> None:
+    assert "1 figure: 1 supported" in run("-", "--paths", folder / "data", text=b"CSV (1)").stdout
+    assert "against 1 file" in run("-", "--paths", folder / "data", text=b"CSV (1)").stdout.splitlines()[-1]

@@ -48,7 +48,7 @@ def test_a_larger_difference_is_left_to_the_spread(sweep) -> None:
 
 
 def test_without_any_noise_nothing_is_tested(sweep) -> None:
-    assert "it can't be compared with b, c: no run differs from another" in sweep(rate=99.5).verdict
+    assert "it can't be compared with b and 1 more: no run differs from another" in sweep(rate=99.5).verdict
 
 
 def test_the_servers_own_rate_is_not_touched(sweep) -> None:

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from analysis.compare import Result
-from analysis.provenance import provenance, provenance_of_records
+from analysis.models import SweepSummary
+from analysis.provenance import Provenance, provenance, provenance_of_records, spec_hash
+from analysis.rendering import render_json
 from analysis.rendering.document import Document, Lines
 from analysis.rendering.layout.provenance import configuration_provenance, provenance_section
 from analysis.rendering.markdown import render_document
+from producer.cli import cli
 from producer.manifest import make_manifest
 from producer.plan import make_plan
 from producer.sweep_file import load
@@ -29,9 +32,40 @@ def lines_of(block: Lines) -> dict[str, str]:
 def test_a_summary_and_its_records_tell_the_same() -> None:
     made = synthetic(runs=3, shape=Shape(slots={"s0": 1.0, "s1": 1.0}))
     of_records = provenance_of_records(made.records, made.manifest)
-    assert provenance(made.summary(), made.manifest) == of_records
-    without_spec = provenance(made.summary())
-    assert without_spec == of_records.model_copy(update={"spec_hash": None})
+    summary = made.summary()
+    of_summary = provenance(summary)
+    told = {"reproduce": of_records.reproduce}  # a summary knows what its figures rest on, records don't
+    assert of_summary.model_copy(update=told) == of_records
+    assert of_summary.spec_hash == spec_hash(made.manifest)
+    assert spec_hash(made.manifest) != spec_hash(synthetic(runs=4).manifest)
+    assert spec_hash(None) is None
+
+
+def test_the_summary_carries_its_spec_hash_and_provenance_and_reads_back() -> None:
+    summary = synthetic(runs=3).summary()
+    text = render_json(summary)
+    told = json.loads(text)
+    assert told["spec_hash"] and told["provenance"]["spec_hash"] == told["spec_hash"]
+    assert SweepSummary.model_validate_json(text) == summary
+    assert Provenance.model_validate(told["provenance"]) == provenance(summary)
+    assert f"content hash {told['spec_hash']}" in render_document(
+        Document("x", (provenance_section(provenance(summary)),))
+    )
+
+
+@pytest.mark.parametrize("ranking", ["clean-first", "speed"])
+@pytest.mark.parametrize("sd", ["sample", "population"])
+def test_the_command_of_the_same_figures_says_what_they_rest_on(ranking, sd) -> None:
+    made = synthetic({"model": ("-m 'x'; echo", "m:2")}, runs=2)
+    name = made.manifest.configurations[0].name
+    summary = made.summary(ranking=ranking, baseline=name, sd=sd)
+    (command,) = [line for line in provenance(summary).reproduce if line.startswith("chimera report")]
+    words = shlex.split(command)
+    assert f"--baseline={name}" in words and words[words.index("--ranking") + 1] == ranking
+    assert ("--sd" in words) == (sd == "population")
+    parsed = dict(cli.commands["report"].make_context("report", words[2:]).params)
+    again = made.summary(ranking=parsed["ranking"], baseline=parsed["baseline"], sd=parsed["sd"])
+    assert again == summary
 
 
 def test_all_that_identifies_a_result() -> None:
@@ -85,7 +119,7 @@ def test_a_configuration_names_only_its_own_slots() -> None:
     one = summary.configurations[0].model_copy(update={"slots": ("s1",), "hosts": ("node-s1",)})
     told = lines_of(configuration_provenance(one, summary))
     assert told["Measured on"] == "slot s1; host node-s1; pool default"
-    assert told["Server"] == "ollama 0.12" and told["Model digest"] == "abc"
+    assert told["Server"] == "Ollama 0.12" and told["Model digest"] == "abc"
 
 
 def test_hostile_names_stay_text() -> None:
@@ -126,6 +160,9 @@ def test_the_commands_give_the_very_same_sweep(sweep: Path, tmp_path: Path) -> N
 
 def test_the_prompts_version_is_told_by_the_sweeps_id(sweep: Path) -> None:
     manifest = make_manifest(make_plan(load(sweep), sweep))
+    assert Result("x", (), manifest).prompts_version == "1"
+    versions = {name: told for name, told in manifest.versions.items() if name != "prompts"}
+    manifest = manifest.model_copy(update={"versions": versions})
     assert Result("x", (), manifest).prompts_version == "1"
     other = manifest.model_copy(update={"sweep_id": "0" * 16})
     assert Result("x", (), other).prompts_version is None

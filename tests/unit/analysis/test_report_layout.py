@@ -50,7 +50,7 @@ def test_sections_in_the_seeds_order(markdown) -> None:
     ]
     overview = section(markdown, "## Sweep Overview")
     assert re.findall(r"^### (.*)$", overview, re.MULTILINE) == [
-        *("Key Findings", "Recommendations", "Configurations", "Outcome Rates", "Excluded"),
+        *("Key Findings", "Recommendations", "Configurations", "The Sweep", "Outcome Rates", "Excluded"),
         "Slots, Hosts and Servers",
     ]
 
@@ -70,7 +70,7 @@ def test_header_and_configuration(markdown) -> None:
 
 def test_workflow_of_the_last_run_with_a_valid_report(markdown) -> None:
     workflow = section(markdown, "### Workflow Summary")
-    assert "Of run 2: the last run with a valid report call." in workflow
+    assert "Of run 2: the last complete run." in workflow
     assert "- Files analyzed: 3\n" in workflow
     assert "- Execution time: 1.33s (ingest 0.03s | analysis 0.60s | report 0.70s)\n" in workflow
     assert "#### Data Summary\n\n```text\nTotal files analyzed: 3\n```" in workflow
@@ -112,7 +112,7 @@ def test_excluded_in_configuration_and_overview(markdown) -> None:
     assert f"- **Run 3 / report**: {reason}" in one
     assert "- **Run 4 / all**: no outcome: the run was planned" in one
     overview = section(markdown, "## Sweep Overview")
-    assert f"| b_first | chimera | 3 | report | {reason} |" in overview
+    assert f"| b_first | chimera | 1 | 3 | report | {reason} |" in overview
     assert (
         "| s0 | default | node-1, linux (x86_64) | Test CPU (8 logical) | RTX Test | ollama 0.12 |"
         in overview
@@ -148,8 +148,19 @@ def test_a_sweep_without_any_record(manifest) -> None:
 
 
 def test_a_long_list_of_exclusions_is_cut_and_counted(record) -> None:
-    markdown = render_markdown(summarise_records([record(run=run, outcome="timeout") for run in range(150)]))
-    assert "… and 50 more: summary.json names them all." in markdown
+    late = [record(run=run, outcome="timeout", reason=f"late by {run} s") for run in range(150)]
+    assert "… and 50 more rows: summary.json names all exclusions." in render_markdown(
+        summarise_records(late)
+    )
+
+
+def test_one_reason_of_many_calls_is_one_row(record) -> None:
+    runs = (1, 2, 4, 5, 6, 9)
+    made = render_markdown(
+        summarise_records([record(run=run, outcome="timeout", reason="late") for run in runs])
+    )
+    (row,) = rows(made, "### Excluded")[1:]
+    assert row[2:] == ["6", "1, 2, 4 to 6, 9", "analysis", "timeout: late"]
 
 
 @pytest.fixture(scope="module")
@@ -176,15 +187,16 @@ def test_the_answer_comes_first(rich) -> None:
         *("Best Configurations", "What Matters", "What to Distrust"),
     ]
     best = section(rich, "#### Best Configurations")
-    assert "has the highest mean; no difference is shown between it and" in best
+    assert "has the highest mean throughput; no difference is shown between it and" in best
+    assert re.search(r"shown between it and num_gpu=80\S+ and 2 more \(n = 7 to 8 runs", best)
     header, first, *others = rows(rich, "#### Best Configurations")
     assert header[:3] == ["Metric", "Best mean", "Mean, 95 % interval"]
     assert first[0] == "Throughput" and first[-1] == "better" and first[4].startswith("+1")
     assert [row[0] for row in others] == ["TTFT", "Energy per token"]
     assert "Throughput: num_gpu explains" in section(rich, "#### What Matters")
     distrust = section(rich, "#### What to Distrust")
-    assert "- **Warning, slot outlier**: Slot gpu-7 is" in distrust
-    assert "- **Slot outlier**: Look at gpu-7's clocks" in section(rich, "### Recommendations")
+    assert "- **Warning, Slot gpu-7 is slow**: Slot gpu-7 is" in distrust
+    assert "- **Slot gpu-7 is slow**: Look at gpu-7's clocks" in section(rich, "### Recommendations")
 
 
 def test_nothing_is_said_twice(planted, rich) -> None:
@@ -199,7 +211,7 @@ def test_nothing_is_said_twice(planted, rich) -> None:
 
 def test_the_table_of_configurations(rich) -> None:
     header, *body = rows(rich, "### Configurations")
-    assert header == [
+    assert [title for title in header if not title.startswith("Figures not grounded")] == [
         *("Rank", "Configuration", "Throughput (tok/s)", "CV", "TTFT (ms)", "Energy per token (J)"),
         *("Throughput against the baseline", "Verdict", "Throughput against the first"),
         *("num_gpu", "num_ctx", "temperature", "Runs complete", "Calls by outcome"),
@@ -208,7 +220,8 @@ def test_the_table_of_configurations(rich) -> None:
     assert all(re.match(r"[\d.]+ (± [\d.]+|\([\d.]+ to [\d.]+\))$", row[2]) for row in body)
     baseline = next(row for row in body if row[1] == "num_gpu=40,num_ctx=1024,temperature=0.2")
     assert "baseline" in baseline
-    assert {row[8].split(",")[0] for row in body} == {"first", "no difference shown", "slower"}
+    against = header.index("Throughput against the first")
+    assert {row[against].split(",")[0] for row in body} == {"first", "no difference shown", "slower"}
 
 
 def test_every_comparison_has_interval_p_verdict_and_what_could_be_shown(rich, planted) -> None:
@@ -290,3 +303,22 @@ def test_how_long_it_ran_until_precise(planted) -> None:
     made = render_markdown(summary)
     assert "**Runs planned:** 3 to 30 per configuration, until throughput ± 1 %, ttft ± 5 %  " in made
     assert "**Ended because:** all are precise  " in made
+
+
+def test_a_complete_run_is_shown_rather_than_a_later_one() -> None:
+    def cut(given):
+        hit = (given["stage"], given["run"]) == ("analysis", 3)
+        return given | ({"outcome": "timeout", "reason": "late"} if hit else {})
+
+    for c in synthetic(runs=3, shape=Shape(cold_first=False, change=cut)).summary().configurations:
+        assert (c.shown.run, c.shown.why) == (2, "the last complete run")
+
+
+def test_comparisons_not_made_for_one_reason_are_one_sentence(planted) -> None:
+    lost = {"verdict": "not compared", "why": "no figure"}
+    first, second, *others = planted.comparisons
+    summary = planted.model_copy(
+        update={"comparisons": (first.model_copy(update=lost), second.model_copy(update=lost), *others)}
+    )
+    text = section(render_markdown(summary), "## Comparisons with the Baseline")
+    assert "Not compared (2): " in text and text.count("no figure") == 1

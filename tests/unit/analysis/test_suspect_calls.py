@@ -63,7 +63,7 @@ def test_the_report_names_it(record) -> None:
     records = [record(run=1), record(run=2, suspect=WHY)]
     markdown = render_markdown(summarise_records(records))
     assert "- **Run 2 / analysis**: suspect: the host slept for 90 ms during the call" in markdown
-    assert "| c | chimera | 2 | analysis | suspect: the host slept" in markdown
+    assert "| c | chimera | 1 | 2 | analysis | suspect: the host slept" in markdown
     assert "| ok, suspect |" in markdown
     assert "| Configuration | Agent | Calls | ok | suspect |" in markdown
     assert "| c | chimera | 2 | 2 (100.0%) | 1 (50.0%) |" in markdown

@@ -158,7 +158,7 @@ def test_ranked_by_throughput_over_runs_and_unrated_last(record) -> None:
         (None, "failed", None),
     ]
     assert summary.verdict == (
-        "fast has the highest mean; none can be claimed between it and slow: a test takes 3 complete runs of each."
+        "fast has the highest mean throughput; none can be claimed between it and slow: a test takes 3 complete runs of each."
     )
 
 
@@ -170,7 +170,7 @@ def test_no_winner_is_claimed_where_none_is_shown(record) -> None:
     ]
     summary = summarise_records(rows)
     assert summary.verdict.startswith(
-        "a has the highest mean; no difference is shown between it and b (n = 3 runs;"
+        "a has the highest mean throughput; no difference is shown between it and b (n = 3 runs;"
     )
     assert "the other one is slower: c, −98.0 %" in summary.verdict
 

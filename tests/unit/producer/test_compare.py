@@ -62,7 +62,7 @@ def test_the_same_again_ends_with_0(chimera, results, a) -> None:
     code, out, err = chimera("compare", a, results("b", seed=2), "--fail-on", "throughput:-3%")
     assert (code, err) == (0, "")
     assert "no difference shown" in out and "worse" not in out
-    assert "0 regressions" in out and "Family of 16 tests" in out
+    assert "0 regressions" in out and "family of 16 tests" in out and "Welch" not in out
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_hostile_names_are_printed_as_text(chimera, tmp_path, results) -> None:
 def test_csv_of_published_figures(chimera) -> None:
     csv = ORACLES / "seed_000_stages.csv"
     code, out, err = chimera("compare", csv, csv)
-    assert (code, err) == (0, "")
+    assert code == 0 and err.startswith("chimera: nothing was tested: too few runs in ")
     assert "too few runs" in out and "No test was made" in out
     assert "distrust: not known of baseline and candidate, and so not checked to be the same: files" in out
 

@@ -12,6 +12,7 @@ from analysis.export import read_parquet
 from analysis.naming import execution_name
 from analysis.provenance import Provenance
 from analysis.stages_io import read_stages, write_stages
+from contracts.records import StageRecord
 from producer.cli import main
 from tests.support.synthetic import synthetic
 
@@ -71,12 +72,37 @@ def test_without_a_file_it_takes_the_results_name(chimera, results, tmp_path) ->
     assert (tmp_path / "sub" / f"{name}.parquet").is_file()
 
 
-def test_no_format_is_one_sentence(chimera, results) -> None:
-    code, _, said = chimera("export", results, "--out", "x.xlsx")
-    assert (code, said) == (
-        2,
-        "chimera: which format? Give --format jsonl|csv|parquet, or --out FILE with that ending\n",
-    )
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "which format? Give --format jsonl|csv|parquet, or --out FILE with that ending"),
+        (["--out", "x"], "which format? Give --format jsonl|csv|parquet, or --out FILE with that ending"),
+        (
+            ["--out", "x.xlsx"],
+            "--out x.xlsx: the ending .xlsx is unknown; the known ones are .jsonl, .csv, .parquet, or give "
+            "--format jsonl|csv|parquet",
+        ),
+        (
+            ["--out", "x.csv", "--format", "parquet"],
+            "--out x.csv is a csv file by its ending, but --format says parquet; give one of them",
+        ),
+    ],
+)
+def test_a_format_that_is_not_told_or_told_twice_is_one_sentence(
+    chimera, results, tmp_path, options, said
+) -> None:
+    before = sorted(tmp_path.iterdir())
+    assert chimera("export", results, *options) == (2, "", f"chimera: {said}\n")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--out", "x.CSV"], ["--out", "x.csv", "--format", "csv"], ["--out", "x.txt", "--format", "csv"]],
+)
+def test_ending_and_format_may_agree_or_one_alone_may_tell(chimera, results, tmp_path, options) -> None:
+    assert chimera("export", results, *options)[0] == 0
+    assert (tmp_path / options[1]).read_text().split(",", 2)[:2] == list(StageRecord.model_fields)[:2]
 
 
 def test_no_results_and_no_place(chimera, results, tmp_path) -> None:

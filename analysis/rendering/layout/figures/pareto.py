@@ -51,7 +51,7 @@ def pareto_chart(summary: SweepSummary) -> tuple[Block, ...]:
     names = "; ".join(_name(p.entry) for p in best[:_MOST_NAMED])
     more = f"; and {len(front) - _MOST_NAMED} more" if len(front) > _MOST_NAMED else ""
     text = (
-        "One point a configuration: means over complete runs, with their 95 % intervals; TTFT without cold calls. "
+        "One point a configuration: means over complete runs, with their 95 % intervals; TTFT without calls known to be cold. "
         "Up and to the left is better. On the Pareto front, where none has both more throughput and a lower TTFT: "
         f"{names}{more}. The front is that of the means: neighbours whose intervals overlap are not told apart."
     )

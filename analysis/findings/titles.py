@@ -1,0 +1,85 @@
+"""What findings are called, for finding and advice alike."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from analysis.metrics import BY_SHORT
+from analysis.models import Finding
+
+_TITLES: Final[dict[str, str]] = {
+    "no-effect-shown:axes": "No effect shown",
+    "incomplete-runs": "Runs are incomplete",
+    "degenerate-output": "Degenerate answers",
+    "failures-aborted": "Aborted calls",
+    "failures-server-error": "Server errors",
+    "failures-timeout": "Time limits passed",
+    "failures-connection": "Lost connections",
+    "failures-lost": "Lost jobs",
+    "pools-mixed": "Pools are mixed",
+    "servers-differ": "Servers differ",
+    "digests-differ": "Model digests differ",
+    "hosts-several": "Several hosts",
+    "slots-unequal": "Configurations met different slots",
+    "contexts-differ": "Context lengths differ",
+    "layers-kept": "GPU layers of another configuration",
+    "prompts-differ": "Prompt lengths differ",
+    "inert-axis": "Inert axis",
+    "inert-axis-moves": "An inert axis seems to matter",
+    "sampler-without-effect": "Sampler setting without effect",
+    "throttling": "GPU throttled",
+    "host-busy": "Host busy",
+    "cold-start-mixed": "Cold calls among warm ones",
+    "suspect-calls": "Suspect calls",
+    "not-calibrated": "Slots not calibrated",
+    "floor-of-another-clock": "Floor of another clock",
+    "floor-of-another-host": "Floor of another host",
+    "floor-large": "Large measurement floor",
+    "floor-reached": "Differences below the measurement floor",
+    "few-runs": "Too few runs",
+    "precision-not-reached": "Asked precision not reached",
+    "trend-over-runs": "Trend over runs",
+    "drift": "Drift of the sweep",
+    "outlier-runs": "Outlier runs",
+    "ungrounded-text": "Figures not grounded",
+    "methods-mixed": "Several definitions of throughput",
+    "truncated": "Truncated answers",
+    "retries": "Retried calls",
+    "several-identities": "Several configurations under one name",
+    "clocks-disagree": "Server and client disagree on the rate",
+    "unload-failed": "Model not unloaded",
+    "cpu-steal": "CPU time stolen",
+    "short-answer": "Short answers",
+    "no-throughput": "Calls without throughput",
+    "different-texts": "Texts differ in spite of the seed",
+    "cold-unknown": "Cold or warm not known",
+    "prompt-cache": "Prompts from the cache",
+    "client-rate": "Rates measured by the client",
+    "outcome-inferred": "Inferred outcomes",
+}
+_OF_A_METRIC: Final[dict[str, str]] = {
+    "best:": "Best {}",
+    "matters:": "What matters for {}",
+    "wide-interval-": "Wide interval of {}",
+    "unstable-": "Unstable {}",
+    "bimodal-": "Two groups of {}",
+}
+
+
+def title(finding: Finding) -> str:
+    """``CPU time stolen``, ``Slot gpu-7 is slow``; a rule that is not known here goes by its own name."""
+    if finding.rule == "slot-outlier":
+        return _slot(finding.text)
+    if finding.rule in _TITLES:
+        return _TITLES[finding.rule]
+    for prefix, words in _OF_A_METRIC.items():
+        metric = BY_SHORT.get(finding.rule.removeprefix(prefix))
+        if metric is not None and finding.rule.startswith(prefix):
+            return words.format(metric.title if metric.title.isupper() else metric.title.lower())
+    return finding.rule.replace("-", " ").replace(":", " ").capitalize()
+
+
+def _slot(text: str) -> str:
+    name, _, rest = text.partition(" is ")
+    how = "is slow" if " slower than " in rest else "is fast" if " faster than " in rest else "stands apart"
+    return f"{name[:1].upper()}{name[1:]} {how}"
