@@ -105,9 +105,9 @@ def _refuse_constant(constant: str) -> NoReturn:
 
 
 def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, StageRecord]]:
-    csv.field_size_limit(_LARGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
+    usual = csv.field_size_limit(_LARGEST_CELL)  # one for the whole process: put back below
     try:
         header = [name.strip() for name in next(reader)]
         _check_header(path, header)
@@ -118,6 +118,8 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, StageRecord]]:
             line = reader.line_num + 1
     except csv.Error as error:
         raise InputError(f"{path}, line {line}: not CSV: {error}") from None
+    finally:
+        csv.field_size_limit(usual)
 
 
 def _check_header(path: Path, header: list[str]) -> None:

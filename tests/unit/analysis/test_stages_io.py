@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.export import csv_text
 from analysis.stages_io import read_stages, write_stages
 from contracts.call import Outcome
 from contracts.diagnosis import Diagnosis
@@ -213,3 +215,11 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, record, monkeypatch) -> No
         write_stages(path, [record(run=2)])
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["stages.jsonl"]
+
+
+def test_a_long_answer_reads_back_and_other_readers_keep_their_limit(tmp_path, record) -> None:
+    text, _ = csv_text([record(text="x" * 140_000)])
+    (tmp_path / "long.csv").write_text(text)
+    before = csv.field_size_limit()
+    assert len(read_stages(tmp_path / "long.csv")[0].text) == 140_000
+    assert csv.field_size_limit() == before
