@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -17,6 +18,9 @@ from contracts.failures import InputError
 from contracts.records import COLUMNS_REQUIRED, StageRecord
 
 STAGES_FILE = "stages.jsonl"
+
+Rows: TypeAlias = Generator[tuple[int, StageRecord], None, None]
+"""Line of the file and its record."""
 
 _LARGEST_CELL = 2**31 - 1
 """Characters. csv's own limit is 131,072: a long answer, or the times of its tokens, are more."""
@@ -55,9 +59,10 @@ def read_stages(path: Path) -> list[StageRecord]:
     lines = _json_lines(path, text) if is_json else _csv_rows(path, text)
     records: list[StageRecord] = []
     seen: dict[tuple[object, ...], int] = {}
-    for line, record in lines:
-        _refuse_second(path, line, record, seen)
-        records.append(record)
+    with closing(lines):  # it puts csv's limit back
+        for line, record in lines:
+            _refuse_second(path, line, record, seen)
+            records.append(record)
     if not records:
         raise InputError(f"{path}: the file has a header but no rows")
     return records
@@ -81,7 +86,7 @@ def _text(path: Path) -> str:
         raise InputError(f"{path}, line {line}: not UTF-8 text ({error.reason})") from None
 
 
-def _json_lines(path: Path, text: str) -> Iterator[tuple[int, StageRecord]]:
+def _json_lines(path: Path, text: str) -> Rows:
     # Not splitlines(): JSON strings may hold U+2028 and its like as they are.
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
@@ -104,7 +109,7 @@ def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a number that JSON knows")
 
 
-def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, StageRecord]]:
+def _csv_rows(path: Path, text: str) -> Rows:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
     usual = csv.field_size_limit(_LARGEST_CELL)  # one for the whole process: put back below
