@@ -134,16 +134,24 @@ def _check_baseline(spec: SweepSpec, points: tuple[Configuration, ...], sweep_fi
     if spec.baseline is None:
         return
     found = [point.name for point in points if _is_at(point, spec.baseline)]
-    if len(found) != 1:
-        some = ", ".join(found[:3]) + (", …" if len(found) > 3 else "")
-        agree = (
-            f"{len(found)} configurations agree with it ({some})"
-            if found
-            else "no configuration agrees with it"
-        )
-        raise InputError(
-            f"{where(sweep_file, 'baseline')}: {agree}; name as many axes as single one out (see chimera plan)"
-        )
+    if len(found) == 1:
+        return
+    at = where(sweep_file, "baseline")
+    if not found:
+        raise InputError(f"{at}: no configuration agrees with it: {_what_there_is(spec.baseline, points)}")
+    some = ", ".join(found[:3]) + (", …" if len(found) > 3 else "")
+    raise InputError(
+        f"{at}: {len(found)} configurations agree with it ({some}); name as many axes as single one out (see chimera plan)"
+    )
+
+
+def _what_there_is(baseline: Point, points: tuple[Configuration, ...]) -> str:
+    """``num_ctx has 1024, 4096``: the values of each axis that has not the one named; else that it is their combination."""
+    there = {axis: list(dict.fromkeys(_value(point, axis) for point in points)) for axis in baseline.named()}
+    lacking = [axis for axis, value in baseline.named().items() if value not in there[axis]]
+    if not lacking:
+        return "each value is there, but not all together (see chimera plan)"
+    return "; ".join(f"{axis} has {', '.join(map(format_value, there[axis]))}" for axis in lacking)
 
 
 def _check_limit(spec: SweepSpec, points: tuple[Configuration, ...], sweep_file: Path) -> None:
@@ -156,8 +164,11 @@ def _check_limit(spec: SweepSpec, points: tuple[Configuration, ...], sweep_file:
 
 
 def _is_at(configuration: Configuration, point: Point) -> bool:
-    values = {"model": configuration.model, **configuration.parameters.given()}
-    return _agrees(values, point.named())
+    return all(_value(configuration, axis) == value for axis, value in point.named().items())
+
+
+def _value(configuration: Configuration, axis: str) -> Any:
+    return configuration.model if axis == "model" else configuration.parameters.given().get(axis)
 
 
 def _agrees(point: dict[str, Any], partial: dict[str, Any]) -> bool:

@@ -68,8 +68,8 @@ def test_the_baseline_changes_no_job(tmp_path: Path, corpus: Path) -> None:
         ({"temperature": "default"}, "num_ctx=default,temperature=default"),
         ({"temperature": 0.2}, "2 configurations agree with it (num_ctx=512,temperature=0.2, num_ctx=1024,"),
         ({"model": "ref"}, "5 configurations agree with it (num_ctx=512,temperature=0.2, "),
-        ({"temperature": 0.3}, "no configuration agrees with it"),
-        ({"top_k": 10}, "no configuration agrees with it"),
+        ({"temperature": 0.3}, "no configuration agrees with it: temperature has 0.2, 0.8, default"),
+        ({"top_k": 10}, "no configuration agrees with it: top_k has default"),
     ],
 )
 def test_the_baseline_is_one_configuration(
