@@ -172,8 +172,7 @@ def with_holm(comparisons: Iterable[Comparison], alpha: float = ALPHA) -> tuple[
     level = alpha / max(left, 1)
     tests = sum(p is not None for p in adjusted)
     return tuple(
-        c if p is None else _corrected(c, p, alpha, level, tests)
-        for c, p in zip(family, adjusted, strict=True)
+        c if p is None else _among(c, p, alpha, level, tests) for c, p in zip(family, adjusted, strict=True)
     )
 
 
@@ -323,13 +322,23 @@ def _without_noise(c: Comparison) -> Comparison:
     )
 
 
-def _corrected(c: Comparison, p_holm: float, alpha: float, level: float, tests: int) -> Comparison:
-    made = _verdict(c, p_holm, alpha)
-    why = c.why
+def corrected(c: Comparison, p_holm: float, level: float, alpha: float = ALPHA) -> Comparison:
+    """Return a tested comparison with its corrected p, the verdict that follows, and what ``level`` could detect."""
+    return _changed(
+        c,
+        p_holm=p_holm,
+        verdict=_verdict(c, p_holm, alpha),
+        detectable_percent=_detectable_percent(c, level),
+    )
+
+
+def _among(c: Comparison, p_holm: float, alpha: float, level: float, tests: int) -> Comparison:
+    made = corrected(c, p_holm, level, alpha)
     # Else the interval, which is of this comparison alone, would seem to say another thing than the verdict.
-    if made == "no difference shown" and c.p is not None and c.p < alpha:
+    if made.verdict == "no difference shown" and c.p is not None and c.p < alpha:
         why = f"p is below {alpha:.2g} alone, but not corrected for the {tests} comparisons made"
-    return _changed(c, p_holm=p_holm, verdict=made, why=why, detectable_percent=_detectable_percent(c, level))
+        return _changed(made, why=why)
+    return made
 
 
 def _detectable_percent(c: Comparison, level: float) -> float | None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analysis.comparisons import ALPHA, compare_two, error_of_look, floor_of, typical_spreads
+from analysis.comparisons import ALPHA, compare_two, corrected, floor_of, typical_spreads
 from analysis.floor import rate_below_floor
 from analysis.metrics import THROUGHPUT
-from analysis.models import Comparison, ConfigurationSummary, Ranked, RankingRule, SweepFloor, Verdict
+from analysis.models import Comparison, ConfigurationSummary, Ranked, RankingRule, SweepFloor
 from analysis.rates import kinds_words
-from analysis.statistics.comparison import detectable
 from analysis.statistics.estimate import Estimate
 
 _BY_SPEED = (
@@ -87,7 +86,10 @@ def against_first(
     }
     tested = 1 + sum(comparison.p is not None for comparison in made.values())
     pairs = tested * (tested - 1) // 2
-    return {key: _corrected(comparison, pairs) for key, comparison in made.items()}
+    return {
+        key: c if c.p is None else corrected(c, min(1.0, c.p * pairs), ALPHA / pairs)
+        for key, c in made.items()
+    }
 
 
 def overlap(a: Estimate, b: Estimate) -> bool | None:
@@ -95,23 +97,6 @@ def overlap(a: Estimate, b: Estimate) -> bool | None:
     if a.mean is None or b.mean is None or a.sd is None or b.sd is None:
         return None
     return abs(a.mean - b.mean) <= a.sd + b.sd
-
-
-def _corrected(c: Comparison, pairs: int) -> Comparison:
-    if c.p is None or c.standard_error is None or c.df is None:
-        return c
-    adjusted = min(1.0, c.p * pairs)
-    verdict: Verdict = c.verdict
-    if verdict in ("better", "worse") and adjusted >= ALPHA:
-        verdict = "no difference shown"
-    apart = detectable(c.standard_error, c.df, error_of_look(c.looks) / pairs)
-    return c.model_copy(
-        update={
-            "p_holm": adjusted,
-            "verdict": verdict,
-            "detectable_percent": 100 * apart / c.baseline_mean if c.baseline_mean else None,
-        }
-    )
 
 
 def _is_set_back(c: ConfigurationSummary, rule: RankingRule) -> bool:

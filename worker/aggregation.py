@@ -39,7 +39,7 @@ def aggregate_configuration(
         configuration=configuration,
         runs_planned=len(job_ids),
         until=manifest.spec.until_precise,
-        grounder=_grounder(store.facts(execution)),
+        grounder=_grounder(store, execution),
     )
     store.put_slot_identities(execution, [_slot_identity(outcome, store) for outcome in outcomes])
     due = store.put_summary(
@@ -76,8 +76,9 @@ def finalise(store: Store, execution: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=2)
-def _grounder(facts: str | None) -> Grounder | None:
-    """One for all configurations of an execution: its index takes longer to make than a text to check."""
+def _grounder(store: Store, execution: str) -> Grounder | None:
+    """One for all configurations of an execution: reading the facts and indexing them takes longer than checking a text."""
+    facts = store.facts(execution)
     return None if facts is None else Grounder(Facts.model_validate_json(facts))
 
 
