@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analysis.metrics import BY_KEY, METRICS
-from analysis.models import ConfigurationSummary, StageOverRuns
+from analysis.models import ConfigurationSummary, ConfigurationTrend, Precision, StageOverRuns
 from analysis.rendering.document import Block, Bullet, Bullets, Paragraph, Row, Section, Table
 from analysis.rendering.numbers import ABSENT, decimals, ends, p_words, percent, plural, signed
 from analysis.statistics.description import Description
@@ -157,48 +157,24 @@ def _flags(c: ConfigurationSummary) -> Iterator[Section]:
         )
     drifting = [entry for entry in c.trends if entry.trend.drifting]
     if drifting:
-        yield Section(
-            "Trends",
-            (
-                Bullets(
-                    tuple(
-                        Bullet(
-                            f"{signed(entry.trend.percent_per_run)} % from run to run"
-                            + (
-                                ""
-                                if (
-                                    p := entry.trend.p_holm
-                                    if entry.trend.p_holm is not None
-                                    else entry.trend.p
-                                )
-                                is None
-                                else f", {p_words(p)}"
-                            )
-                            + f" ({plural(entry.trend.n, 'run')})",
-                            BY_KEY[entry.metric].title,
-                        )
-                        for entry in drifting
-                    )
-                ),
-            ),
-        )
+        yield Section("Trends", (Bullets(tuple(map(_trend, drifting))),))
     if c.precision:
-        yield Section(
-            "Precision",
-            (
-                Bullets(
-                    tuple(
-                        Bullet(
-                            f"asked ± {entry.target_percent:g} %, "
-                            + (
-                                "too few runs to tell"
-                                if entry.reached_percent is None
-                                else f"{'reached' if entry.reached else 'not reached:'} ± {entry.reached_percent:.2g} %"
-                            ),
-                            BY_KEY[entry.metric].title,
-                        )
-                        for entry in c.precision
-                    )
-                ),
-            ),
-        )
+        yield Section("Precision", (Bullets(tuple(map(_precision, c.precision))),))
+
+
+def _trend(entry: ConfigurationTrend) -> Bullet:
+    trend = entry.trend
+    p = trend.p if trend.p_holm is None else trend.p_holm
+    said = "" if p is None else f", {p_words(p)}"
+    return Bullet(
+        f"{signed(trend.percent_per_run)} % from run to run{said} ({plural(trend.n, 'run')})",
+        BY_KEY[entry.metric].title,
+    )
+
+
+def _precision(entry: Precision) -> Bullet:
+    if entry.reached_percent is None:
+        said = "too few runs to tell"
+    else:
+        said = f"{'reached' if entry.reached else 'not reached:'} ± {entry.reached_percent:.2g} %"
+    return Bullet(f"asked ± {entry.target_percent:g} %, {said}", BY_KEY[entry.metric].title)
