@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from contracts.failures import SetupError
+from contracts.redis_client import connect
 from contracts.settings import BROKER, HOME
-from contracts.store import connect
 from producer import embedded_redis
 
 

@@ -21,9 +21,10 @@ from contracts.celery_app import make_app
 from contracts.failures import SetupError
 from contracts.floor import MeasurementFloor
 from contracts.queues import CALIBRATE, slot_queue
+from contracts.redis_client import connect
 from contracts.settings import DEFAULT_MAX_DEADLINE_S
 from contracts.slots import SlotStatus
-from contracts.store import answer_key, connect
+from contracts.store import answer_key
 
 WAIT_S = 60.0
 """How long a slot may take, with what it does before; the calibration itself takes less than 20 s."""

@@ -293,7 +293,8 @@ def calibrate(broker: str | None, names: tuple[str, ...], as_json: bool) -> None
     smaller difference a difference.
     """
     from contracts.failures import InputError, SetupError
-    from contracts.store import Store, check, connect
+    from contracts.redis_client import check, connect
+    from contracts.store import Store
     from producer.broker import find_broker
     from producer.calibrate import calibrate_here, calibrate_slots, show
     from producer.progress import say_line

@@ -12,8 +12,9 @@ import redis
 from contracts.celery_app import make_app
 from contracts.failures import ChimeraError
 from contracts.queues import AGGREGATE_QUEUE
+from contracts.redis_client import check, connect, redacted
 from contracts.settings import DEFAULT_MAX_DEADLINE_S
-from contracts.store import Store, check, connect, redacted
+from contracts.store import Store
 from producer import embedded_redis, local_server
 from producer.calibrate import describe
 

@@ -17,8 +17,9 @@ import redis
 
 from contracts.failures import SetupError
 from contracts.queues import AGGREGATE_QUEUE, pool_queue, slot_queue
+from contracts.redis_client import connect
 from contracts.settings import BROKER
-from contracts.store import Store, claim_key, connect, lease_key
+from contracts.store import Store, claim_key, lease_key
 from producer import local_server
 from producer.embedded_redis import EmbeddedRedis, free_port
 from producer.plan import Plan

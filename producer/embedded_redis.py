@@ -12,7 +12,7 @@ from pathlib import Path
 import redis
 
 from contracts.failures import SetupError
-from contracts.store import connect
+from contracts.redis_client import connect
 from producer.processes import Child
 
 START_S = 15.0

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from analysis.inert import inert_in_plan, inert_words
 from contracts.failures import ChimeraError
+from contracts.redis_client import check, connect
 from contracts.slots import ModelLimits, SlotStatus
-from contracts.store import Store, check, connect
+from contracts.store import Store
 from producer.broker import find_broker
 from producer.plan import Plan
 

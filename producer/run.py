@@ -14,8 +14,9 @@ from contracts.failures import InputError
 from contracts.job import JobSpec
 from contracts.manifest import Manifest
 from contracts.publish import Dispatcher
+from contracts.redis_client import check, connect
 from contracts.slots import SlotStatus
-from contracts.store import Store, check, connect
+from contracts.store import Store
 from producer.broker import given_broker, home
 from producer.calibrate import calibrate_slots, describe
 from producer.embedded import Embedded

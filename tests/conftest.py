@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.store import Store, connect
+from contracts.redis_client import connect
+from contracts.store import Store
 from producer.embedded_redis import EmbeddedRedis
 from tests.support.cluster import Cluster, Shell
 

@@ -13,6 +13,7 @@ import psutil
 
 from contracts.failures import ChimeraError, SetupError
 from contracts.queues import AGGREGATE_QUEUE, pool_queue, slot_queue
+from contracts.redis_client import check, connect
 from contracts.settings import (
     DEFAULT_MAX_DEADLINE_S,
     DEFAULT_POOL,
@@ -20,7 +21,7 @@ from contracts.settings import (
     broker_url,
 )
 from contracts.slots import SlotStatus
-from contracts.store import Store, check, connect
+from contracts.store import Store
 from contracts.sweep import NAME_PATTERN
 from worker.slot import probe
 

@@ -10,8 +10,9 @@ from celery.signals import worker_process_init, worker_ready, worker_shutdown
 
 from contracts.celery_app import make_app
 from contracts.processes import die_with_parent
+from contracts.redis_client import connect
 from contracts.settings import DEFAULT_MAX_DEADLINE_S, broker_url, worker_settings
-from contracts.store import Store, connect
+from contracts.store import Store
 from worker.heartbeat import Heartbeat
 from worker.slot import AggregatorSign, SlotSign
 from worker.tasks import register

@@ -13,9 +13,10 @@ from typing import get_args
 
 from contracts.failures import ChimeraError
 from contracts.floor import MeasurementFloor
+from contracts.redis_client import redacted
 from contracts.settings import WorkerSettings
 from contracts.slots import ModelLimits, SlotStatus
-from contracts.store import Store, redacted
+from contracts.store import Store
 from contracts.sweep import ServerKind, ServerSpec
 from worker.heartbeat import TTL_S
 from worker.servers import open_server

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from contracts.job import JobSpec
 from contracts.publish import Dispatcher
 from contracts.queues import AGGREGATE, CALIBRATE, DECIDE, FINALISE, MEASURE
+from contracts.redis_client import FOREVER, connect
 from contracts.settings import broker_url, worker_settings
-from contracts.store import FOREVER, Store, connect, lease_key
+from contracts.store import Store, lease_key
 from worker.delivery import PATIENCE_S, SlotBusy, deliver
 from worker.lease import Lease
 

@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from analysis.stages_io import read_stages
-from contracts.store import Store, connect
+from contracts.redis_client import connect
+from contracts.store import Store
 from producer import embedded_redis
 from producer.processes import Child
 from tests.support.cluster import Cluster, Shell, calls_of, start_reference_server, wait_for

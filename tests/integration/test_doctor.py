@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from contracts.store import connect
+from contracts.redis_client import connect
 from producer.doctor import Finding, examine
 from tests.support.cluster import Cluster, Shell
 

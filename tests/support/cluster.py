@@ -14,8 +14,9 @@ from typing import Any
 import httpx
 
 from contracts.outcome import JobOutcome
+from contracts.redis_client import connect
 from contracts.settings import BROKER, HOME
-from contracts.store import Store, connect
+from contracts.store import Store
 from producer.processes import Child
 
 ROOT = Path(__file__).resolve().parents[2]

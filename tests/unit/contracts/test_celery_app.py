@@ -5,7 +5,7 @@ import pytest
 from contracts.celery_app import make_app, visibility_timeout_s
 from contracts.chord_backend import PersistentChordBackend
 from contracts.failures import BrokerError
-from contracts.store import check, connect, redacted
+from contracts.redis_client import check, connect, redacted
 
 
 @pytest.mark.parametrize("deadline_s", [1.0, 60.0, 86_400.0])

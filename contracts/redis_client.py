@@ -1,0 +1,41 @@
+"""Clients of Redis: how they try again, and what is shown of a URL."""
+
+from __future__ import annotations
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from contracts.failures import BrokerError
+
+FOREVER = -1
+
+
+def connect(url: str, *, retries: int = 5) -> redis.Redis:
+    """Return a client that tries again over a few seconds, or :data:`FOREVER`; replies are text."""
+    return redis.Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_connect_timeout=5,
+        socket_keepalive=True,
+        health_check_interval=10,
+        retry=Retry(ExponentialBackoff(cap=2, base=0.1), retries),
+        retry_on_error=[redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError],
+    )
+
+
+def redacted(url: str) -> str:
+    """Return a URL without user and password, to be shown."""
+    scheme, separator, rest = url.partition("://")
+    # Whatever stands before the last @ may be a password, and so may a query.
+    return f"{scheme}{separator}{rest.rpartition('@')[2].partition('?')[0]}"
+
+
+def check(client: redis.Redis, url: str) -> None:
+    """Raise :class:`BrokerError`, with one line, where Redis does not answer."""
+    try:
+        client.ping()
+    except redis.AuthenticationError as error:
+        raise BrokerError(f"Redis at {redacted(url)} refuses the password: {error}") from None
+    except redis.RedisError as error:
+        raise BrokerError(f"Redis at {redacted(url)} can't be reached: {error}") from None
