@@ -24,6 +24,8 @@ class JobSpec(Strict):
     """1-based."""
     block: int
     """1-based: the randomised block that the job belongs to."""
+    load: int | None = None
+    """1-based: the load of its plot that the run belongs to; ``None``: the order knows no plots."""
     workload: AgentWorkload
     corpus_digest: str
     """Content hash of the files below the workload's paths (:mod:`contracts.corpus`)."""

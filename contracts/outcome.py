@@ -114,6 +114,8 @@ class JobOutcome(Strict):
     configuration: Configuration
     run: int
     block: int
+    load: int | None = None
+    """As in the job."""
     slot: str
     pool: str
     attempt: int

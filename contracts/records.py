@@ -84,6 +84,8 @@ class StageRecord(Strict):
     config_id: str | None = None
     job_id: str | None = None
     block: int | None = None
+    load: int | None = None
+    """Load of its plot that the run belongs to, 1-based; ``None``: the order knew no plots."""
     attempt: int | None = None
     slot: str | None = None
     pool: str | None = None
@@ -147,6 +149,7 @@ def _record(outcome: JobOutcome, stage: StageResult) -> StageRecord:
         "config_id": outcome.configuration.id,
         "job_id": outcome.job_id,
         "block": outcome.block,
+        "load": outcome.load,
         "attempt": outcome.attempt,
         "slot": outcome.slot,
         "pool": outcome.pool,

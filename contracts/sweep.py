@@ -92,10 +92,19 @@ Warmup = Annotated[int, Field(ge=0, le=100, strict=True)] | Literal["unload"]
 
 
 class OrderSpec(Strict):
-    """Randomised blocks: one run of every configuration per block, so that drift hits all alike."""
+    """In which order the jobs run, and on which slots."""
 
-    kind: Literal["blocks"] = "blocks"
+    kind: Literal["auto", "blocks", "plots"] = "auto"
+    """``blocks``: one run of every configuration per block, shuffled, so that drift hits all alike. ``plots``: the
+    configurations that need no reload of the server between them run together, as the whole plots of a split-plot
+    design. ``auto``: plots where an axis that makes the server reload has several values, else blocks."""
     seed: Annotated[int, Field(ge=0)] = 0
+    loads: Annotated[int, Field(ge=1, le=10_000, strict=True)] | None = None
+    """Of plots: how often each is loaded, its runs shared out; ``None``: 3, or the number of runs where that is less.
+    With one load, a difference between plots can't be told from a difference between loads."""
+    placement: Literal["any", "balanced"] = "any"
+    """``any``: the next free slot of the pool takes the next job. ``balanced``: each configuration's runs are shared
+    out over all slots that are live at the start, each with its own queue, so that hosts can be compared."""
 
 
 UntilMetric = Literal["throughput", "ttft", "itl", "duration", "energy"]
@@ -226,6 +235,8 @@ class SweepSpec(Strict):
     deadline: Annotated[float, Field(gt=0, le=86_400, strict=True)] = 600.0
     """Seconds that one job may take, warm-up included; then its running call is a ``timeout``."""
     pool: Name = "default"
+    priority: Annotated[int, Field(ge=0, le=9, strict=True)] = 5
+    """Of sweeps in one pool, jobs of the one with the higher priority are taken first; equal ones share the slots."""
     ranking: Literal["clean-first", "speed"] = "clean-first"
     """``clean-first``: a configuration with degenerate answers never stands above one without."""
 

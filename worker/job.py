@@ -172,6 +172,7 @@ def _outcome(
         configuration=spec.configuration,
         run=spec.run,
         block=spec.block,
+        load=spec.load,
         slot=started.settings.slot,
         pool=started.settings.pool,
         attempt=started.attempt,
