@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis.models import AppliedParameter
+from analysis.table import Columns
 from contracts.applied import effective, limit_of
 from contracts.configuration import PARAMETER_NAMES
-from contracts.records import StageRecord
 
 _TOLD = "told by the server, for each call"
 _CONTEXT = "the context that the server ran the model with"
@@ -26,15 +26,16 @@ class _Applied:
 
 
 def applied_parameters(
-    records: Sequence[StageRecord], asked: Mapping[str, int | float] | None
+    calls: Columns, asked: Mapping[str, int | float] | None
 ) -> tuple[AppliedParameter, ...]:
     """Return the parameters of a configuration whose applied value is known, in the vocabulary's order.
 
-    ``records`` are those of the measured calls. What the server tells of a call comes first, then what it
+    ``calls``: the measured ones. What the server tells of a call comes first, then what it
     tells of the loaded model, then the model's limit.
     """
     if asked is None:
         return ()
+    told = _told(calls)
     return tuple(
         AppliedParameter(
             name=name,
@@ -43,7 +44,7 @@ def applied_parameters(
             how="; ".join(dict.fromkeys(entry.how for entry in found)),
         )
         for name in PARAMETER_NAMES
-        if (found := list(_found(name, asked.get(name), records)))
+        if (found := list(_found(name, asked.get(name), told)))
     )
 
 
@@ -55,13 +56,17 @@ def limit_words(parameter: str, limit: int) -> str:
     }[parameter]
 
 
-def context_of(record: StageRecord) -> int | None:
-    """Return the context that the server ran the model with, tokens.
+def contexts_of(stages: Columns) -> tuple[int, ...]:
+    """Return the different contexts that the server ran the model with, tokens, ascending."""
+    both = set(zip(stages.context, stages.model_context_max, strict=True))
+    return tuple(sorted({tokens for one in both if (tokens := _context(*one)) is not None}))
 
-    Ollama reports what was asked for even where it runs with the model's own, shorter one.
-    """
-    known = (record.context, record.model_context_max)
-    return None if record.context is None else min(value for value in known if value is not None)
+
+def _context(context: int | None, context_max: int | None) -> int | None:
+    """Ollama reports what was asked for even where it runs with the model's own, shorter one."""
+    if context is None or context_max is None:
+        return context
+    return min(context, context_max)
 
 
 def same_value(a: int | float | None, b: int | float | None) -> bool:
@@ -71,26 +76,50 @@ def same_value(a: int | float | None, b: int | float | None) -> bool:
     return math.isclose(a, b, rel_tol=_FLOAT32)
 
 
-def _found(name: str, asked: int | float | None, records: Sequence[StageRecord]) -> Iterator[_Applied]:
-    for record in records:
-        entry = _of_record(name, asked, record)
+@dataclass(frozen=True)
+class _Told:
+    """What the server told of one call and of its model."""
+
+    applied: tuple[tuple[str, int | float], ...]
+    context: int | None
+    context_max: int | None
+    layers: int | None
+    vram_bytes: int | None
+
+
+def _told(calls: Columns) -> list[_Told]:
+    """Return what calls were told, each thing once, in the order of first appearance."""
+    columns = zip(
+        (tuple(one.items()) if one else () for one in calls.applied),
+        calls.context,
+        calls.model_context_max,
+        calls.model_layers,
+        calls.model_vram_bytes,
+        strict=True,
+    )
+    return [_Told(*one) for one in dict.fromkeys(columns)]
+
+
+def _found(name: str, asked: int | float | None, told: Sequence[_Told]) -> Iterator[_Applied]:
+    for one in told:
+        entry = _of_call(name, asked, one)
         if entry is not None:
             yield _Applied(
                 asked if asked is not None and same_value(asked, entry.value) else entry.value, entry.how
             )
 
 
-def _of_record(name: str, asked: int | float | None, record: StageRecord) -> _Applied | None:
-    told = (record.applied or {}).get(name)
+def _of_call(name: str, asked: int | float | None, one: _Told) -> _Applied | None:
+    told = dict(one.applied).get(name)
     if told is not None:
         return _Applied(told, _TOLD)
-    if name == "num_ctx" and (context := context_of(record)) is not None:
-        cut = context != record.context
+    if name == "num_ctx" and (context := _context(one.context, one.context_max)) is not None:
+        cut = context != one.context
         return _Applied(context, limit_words(name, context) if cut else _CONTEXT)
-    if name == "num_gpu" and record.model_vram_bytes == 0:
+    if name == "num_gpu" and one.vram_bytes == 0:
         return _Applied(0, _NO_LAYER)
-    limit = limit_of(name, record.model_layers, record.model_context_max)
-    value = effective(name, asked, record.model_layers, record.model_context_max)
+    limit = limit_of(name, one.layers, one.context_max)
+    value = effective(name, asked, one.layers, one.context_max)
     if limit is None or value is None:
         return None
     return _Applied(value, _WITHIN if value == asked else limit_words(name, limit))

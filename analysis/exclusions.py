@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from itertools import product
 
-from analysis.models import ALL_STAGES, Call, Excluded
+from analysis.models import ALL_STAGES, Excluded
+from analysis.table import Calls, Columns
 from contracts.call import Outcome
-from contracts.records import INGEST_STAGE, StageRecord
+from contracts.records import INGEST_STAGE
 
 _DEFAULT_REASON = {
     Outcome.ABORTED: "the stream ended without the server's final record",
@@ -18,17 +19,25 @@ _DEFAULT_REASON = {
 }
 
 
-def excluded(
-    records: Sequence[StageRecord], calls: Sequence[Call], runs_planned: int | None
-) -> tuple[Excluded, ...]:
+def excluded(stages: Columns, calls: Calls, runs_planned: int | None) -> tuple[Excluded, ...]:
     """Return the invalid calls, the failed ingests and the planned runs without an outcome, by run."""
-    found = [Excluded(run=call.run, stage=call.stage, reason=_why(call)) for call in calls if not call.valid]
+    found = []
+    if not all(calls.valid):
+        left = calls.where([not valid for valid in calls.valid])
+        found = [
+            Excluded(run=run, stage=stage, reason=_why(outcome, why, suspect))
+            for run, stage, outcome, why, suspect in zip(
+                left.run, left.stage, left.judged, left.why, left.suspect, strict=True
+            )
+        ]
     found += [
-        Excluded(run=record.run, stage=record.stage, reason=_reason(record.outcome, record.reason))
-        for record in records
-        if record.stage == INGEST_STAGE and record.outcome is not None and not record.outcome.valid
+        Excluded(run=run, stage=stage, reason=_reason(Outcome(outcome), reason))
+        for run, stage, outcome, reason in zip(
+            stages.run, stages.stage, stages.outcome, stages.reason, strict=True
+        )
+        if stage == INGEST_STAGE and outcome is not None and outcome != "ok" and not Outcome(outcome).valid
     ]
-    seen = {record.run for record in records if record.phase == "measured"}
+    seen = {run for run, warmup in zip(stages.run, stages.warmup, strict=True) if not warmup}
     found += [
         Excluded(
             run=run,
@@ -41,24 +50,25 @@ def excluded(
     return tuple(sorted(found, key=lambda entry: entry.run))
 
 
-def missing_stages(calls: Sequence[Call]) -> list[tuple[int, str]]:
+def missing_stages(calls: Calls) -> list[tuple[int, str]]:
     """Return (run, stage) of every stage that other runs of the configuration have and this one lacks."""
-    stages = list(dict.fromkeys(call.stage for call in calls))
-    present = {(call.run, call.stage) for call in calls}
-    runs = sorted({call.run for call in calls})
-    return [(run, stage) for run in runs for stage in stages if (run, stage) not in present]
+    stages, runs = list(dict.fromkeys(calls.stage)), sorted(set(calls.run))
+    present = set(zip(calls.run, calls.stage, strict=True))
+    if len(present) == len(stages) * len(runs):
+        return []
+    return [entry for entry in product(runs, stages) if entry not in present]
 
 
-def complete_runs(calls: Sequence[Call], excluded_: Sequence[Excluded]) -> frozenset[int]:
+def complete_runs(calls: Calls, excluded_: tuple[Excluded, ...]) -> frozenset[int]:
     """Return the runs that have calls, all stages that others have, and nothing excluded."""
     incomplete = {entry.run for entry in excluded_} | {run for run, _ in missing_stages(calls)}
-    return frozenset({call.run for call in calls} - incomplete)
+    return frozenset(set(calls.run) - incomplete)
 
 
-def _why(call: Call) -> str:
-    if call.outcome.valid:
-        return f"suspect: {'; '.join(call.suspect or ())}"
-    return _reason(call.outcome, call.reason)
+def _why(outcome: Outcome, why: str | None, suspect: tuple[str, ...] | None) -> str:
+    if outcome.valid:
+        return f"suspect: {'; '.join(suspect or ())}"
+    return _reason(outcome, why)
 
 
 def _reason(outcome: Outcome, reason: str | None) -> str:

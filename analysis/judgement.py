@@ -1,92 +1,129 @@
-"""Stage records → calls with an outcome and cold or warm, by the stated rules."""
+"""Rows of stages → calls with an outcome and cold or warm, by the stated rules."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from itertools import compress
 
 from analysis.cold import classify
 from analysis.models import Call
-from analysis.validity import infer_outcome, is_no_measurement
+from analysis.rows import Row
+from analysis.table import Calls, Columns, Values
+from analysis.validity import infer_outcome
 from contracts.call import Outcome
-from contracts.records import INGEST_STAGE, StageRecord
+from contracts.records import INGEST_STAGE
 
 UNLOAD_STAGE = "unload"
 """The model was taken out of the server's memory before the run; no call."""
 
 _STAGE_RANK = {UNLOAD_STAGE: 0, "warmup": 1, INGEST_STAGE: 2, "analysis": 3, "report": 4}
+_RUN, _STAGE = Row._fields.index("run"), Row._fields.index("stage")
+_OUTCOMES: dict[str | None, Outcome | None] = {None: None, **{o.value: o for o in Outcome}}
+_VALID = {None: True, **{o.value: o.valid for o in Outcome}}
 
 
-def in_order(records: Iterable[StageRecord]) -> list[StageRecord]:
+def rank_of(stage: str) -> int:
+    """Return the place of a stage in its run; stages that are not known come last, in the order of their records."""
+    return _STAGE_RANK.get(stage, len(_STAGE_RANK))
+
+
+def in_order(rows: Iterable[Values]) -> list[Values]:
     """Sort by run and known stage; else keep the order. Jobs end in any order, a summary has one."""
-    return sorted(records, key=lambda r: (r.run, _STAGE_RANK.get(r.stage, len(_STAGE_RANK))))
+    last = len(_STAGE_RANK)
+    return sorted(rows, key=lambda row: (row[_RUN], _STAGE_RANK.get(row[_STAGE], last)))
 
 
-def judge(records: Sequence[StageRecord]) -> tuple[list[Call], list[Call]]:
+def judge(stages: Columns) -> tuple[Calls, Calls]:
     """Return the measured calls and the warm-up calls of one configuration and agent.
 
     Ingest and unload are no calls. Warm-up calls serve as further load times for the cold rule, and for
-    nothing else. ``records`` are in order (:func:`in_order`).
+    nothing else. ``stages`` are in order (:func:`in_order`).
     """
-    of_calls = [record for record in records if is_call(record)]
-    first = first_calls_after_unload(records)
-    colds = classify(
-        [None if is_no_measurement(record) else record.load_ms for record in of_calls],
-        [first.get(record.run) is record for record in of_calls],
-    )
-    measured: list[Call] = []
-    warmups: list[Call] = []
-    for record, cold in zip(of_calls, colds, strict=True):
-        (warmups if record.phase == "warmup" else measured).append(_call(record, cold))
-    return measured, warmups
+    called = [
+        stage != INGEST_STAGE and not (warmup and stage == UNLOAD_STAGE)
+        for stage, warmup in zip(stages.stage, stages.warmup, strict=True)
+    ]
+    calls = Columns(list(compress(stages.rows, called)))
+    nothing = [
+        not (tokens or prompt or decode or load)
+        for tokens, prompt, decode, load in zip(
+            calls.tokens, calls.prompt_eval_ms, calls.eval_ms, calls.load_ms, strict=True
+        )
+    ]
+    first = _first_after_unload(stages, calls)
+    loads = [None if none else load for none, load in zip(nothing, calls.load_ms, strict=True)]
+    measured: list[Values] = []
+    warmups: list[Values] = []
+    for row, none, recorded, cold, after, warmup, suspect, tokens, reason, chars in zip(
+        calls.rows,
+        nothing,
+        calls.outcome,
+        classify(loads, first),
+        first,
+        calls.warmup,
+        calls.suspect,
+        calls.tokens,
+        calls.reason,
+        calls.response_chars,
+        strict=True,
+    ):
+        outcome, why, inferred = infer_outcome(
+            _OUTCOMES[recorded], reason, tokens, nothing=none, chars=chars
+        )
+        valid = _VALID[outcome.value] and not suspect
+        (warmups if warmup else measured).append((*row, outcome, why, inferred, cold, valid, after))
+    return Calls(measured), Calls(warmups)
 
 
-def is_call(record: StageRecord) -> bool:
-    """Whether the stage is an LLM call."""
-    return record.stage != INGEST_STAGE and not is_unload(record)
+def unloaded_runs(stages: Columns) -> set[int]:
+    """Return the runs before which the model was unloaded with success."""
+    if UNLOAD_STAGE not in stages.stage:
+        return set()
+    return {
+        run
+        for run, stage, warmup, outcome in zip(
+            stages.run, stages.stage, stages.warmup, stages.outcome, strict=True
+        )
+        if warmup and stage == UNLOAD_STAGE and _VALID[outcome]
+    }
 
 
-def is_unload(record: StageRecord) -> bool:
-    """Whether the stage took the model out of the server's memory."""
-    return record.stage == UNLOAD_STAGE and record.phase == "warmup"
-
-
-def measured_calls(records: Iterable[StageRecord]) -> list[StageRecord]:
-    """Return the records of the measured calls: those that :func:`judge` makes calls of, in their order."""
-    return [record for record in records if is_call(record) and record.phase == "measured"]
-
-
-def first_calls_after_unload(records: Sequence[StageRecord]) -> dict[int, StageRecord]:
-    """Return run → its first call, of the runs before which the model was unloaded with success."""
-    unloaded = {r.run for r in records if is_unload(r) and (r.outcome is None or r.outcome.valid)}
-    first: dict[int, StageRecord] = {}
-    for record in records:
-        if record.run in unloaded and is_call(record):
-            first.setdefault(record.run, record)
-    return first
-
-
-def _call(record: StageRecord, cold: bool | None) -> Call:
-    outcome, reason, inferred = infer_outcome(record)
+def call_of(row: Values) -> Call:
+    """Return one call of :class:`analysis.table.Calls` as a summary holds it."""
+    one = dict(zip(Calls.NAMES, row, strict=True))
+    outcome = one["judged"]
     return Call(
-        run=record.run,
-        stage=record.stage,
+        run=one["run"],
+        stage=one["stage"],
         outcome=outcome,
-        outcome_inferred=inferred,
-        reason=reason,
-        degeneration=record.degeneration if outcome is Outcome.DEGENERATE else None,
-        suspect=record.suspect,
-        cold=cold,
-        ttft_ms=record.ttft_ms,
-        throughput_tok_s=record.throughput_tok_s,
-        throughput_source=record.throughput_source,
-        tokens=record.tokens,
-        prompt_tokens=record.prompt_tokens,
-        cached_tokens=record.cached_tokens,
-        duration_ms=record.total_duration_ms,
-        prompt_eval_ms=record.prompt_eval_ms,
-        eval_ms=record.eval_ms,
-        eval_tokens=record.eval_tokens,
-        load_ms=record.load_ms,
-        response_chars=record.response_chars,
-        text_hash=record.text_hash,
+        outcome_inferred=one["inferred"],
+        reason=one["why"],
+        degeneration=one["degeneration"] if outcome is Outcome.DEGENERATE else None,
+        suspect=one["suspect"],
+        cold=one["cold"],
+        ttft_ms=one["ttft_ms"],
+        throughput_tok_s=one["throughput_tok_s"],
+        throughput_source=one["throughput_source"],
+        tokens=one["tokens"],
+        prompt_tokens=one["prompt_tokens"],
+        cached_tokens=one["cached_tokens"],
+        duration_ms=one["total_duration_ms"],
+        prompt_eval_ms=one["prompt_eval_ms"],
+        eval_ms=one["eval_ms"],
+        eval_tokens=one["eval_tokens"],
+        load_ms=one["load_ms"],
+        response_chars=one["response_chars"],
+        text_hash=one["text_hash"],
     )
+
+
+def _first_after_unload(stages: Columns, calls: Columns) -> list[bool]:
+    """Whether each call is the first of its run, and the model was unloaded before it."""
+    waiting = unloaded_runs(stages)
+    if not waiting:
+        return [False] * len(calls)
+    found = []
+    for run in calls.run:
+        found.append(run in waiting)
+        waiting.discard(run)
+    return found

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from analysis.models import Call, ConfigurationSummary, NoEffect
+from analysis.models import ConfigurationSummary, NoEffect
+from analysis.table import Calls
 from contracts.call import Outcome
 from contracts.configuration import format_value
-from contracts.records import StageRecord
 
 SAMPLER_AXES = ("temperature", "top_p", "top_k", "repeat_penalty", "seed")
 """The others change speed or length; the text may well be the same."""
 
 
-def text_hashes(records: Sequence[StageRecord], calls: Sequence[Call]) -> dict[str, tuple[str, ...]]:
-    """Return the hashes of the different complete texts, by stage. ``records``: of the calls, in the same order."""
+MOST_TEXTS = 20
+"""Different texts of one stage that a summary names: of more it is only known that they differ."""
+
+
+def text_hashes(calls: Calls) -> dict[str, tuple[str, ...]]:
+    """Return the hashes of the different complete texts, by stage; of many the first :data:`MOST_TEXTS`, sorted."""
     found: dict[str, set[str]] = {}
-    for record, call in zip(records, calls, strict=True):
-        complete = call.outcome.valid or call.outcome is Outcome.DEGENERATE
-        if complete and record.text_hash is not None:
-            found.setdefault(record.stage, set()).add(record.text_hash)
-    return {stage: tuple(sorted(hashes)) for stage, hashes in sorted(found.items())}
+    for stage, outcome, text_hash in zip(calls.stage, calls.judged, calls.text_hash, strict=True):
+        if text_hash is not None and (outcome.valid or outcome is Outcome.DEGENERATE):
+            found.setdefault(stage, set()).add(text_hash)
+    return {stage: tuple(sorted(hashes)[:MOST_TEXTS]) for stage, hashes in sorted(found.items())}
 
 
 def without_effect(configurations: Sequence[ConfigurationSummary]) -> tuple[NoEffect, ...]:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from analysis.models import Call, SameText
+from analysis.models import SameText
+from analysis.table import Calls
 from contracts.call import Outcome
-from contracts.records import StageRecord
 
 
-def same_text(
-    records: Sequence[StageRecord], calls: Sequence[Call], asked: Mapping[str, int | float] | None
-) -> tuple[SameText, ...]:
+def same_text(calls: Calls, asked: Mapping[str, int | float] | None) -> tuple[SameText, ...]:
     """Count the different texts per stage and slot, where a seed and temperature 0 were asked for.
 
     Only complete texts of different runs are compared, degenerate and suspect calls' included: a late
-    arrival changes no text. ``records`` are those of the measured calls, in the same order.
+    arrival changes no text.
     """
     if asked is None or "seed" not in asked or asked.get("temperature") != 0:
         return ()
     found: dict[tuple[str, str | None], list[str]] = {}
-    for record, call in zip(records, calls, strict=True):
-        complete = call.outcome.valid or call.outcome is Outcome.DEGENERATE
-        if complete and record.text_hash is not None:
-            found.setdefault((record.stage, record.slot), []).append(record.text_hash)
+    for stage, slot, outcome, text_hash in zip(
+        calls.stage, calls.slot, calls.judged, calls.text_hash, strict=True
+    ):
+        if text_hash is not None and (outcome.valid or outcome is Outcome.DEGENERATE):
+            found.setdefault((stage, slot), []).append(text_hash)
     return tuple(
         SameText(stage=stage, slot=slot, runs=len(hashes), texts=len(set(hashes)))
         for (stage, slot), hashes in found.items()

@@ -22,7 +22,8 @@ def choose(records: Sequence[StageRecord], calls: Sequence[Call]) -> ShownRun | 
         return None
     valid = [call.run for call in calls if call.stage == REPORT_STAGE and call.outcome.valid]
     with_text = [record.run for record in measured if record.text]
-    whole = [run for run in valid if run in _complete(calls)]
+    complete = _complete(calls)
+    whole = [run for run in valid if run in complete]
     if whole:
         return _shown(whole[-1], "the last complete run", measured, calls)
     if valid:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeAlias
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from analysis.files import json_text, write_atomically
+from analysis.files import json_text, write_parts
 from contracts.failures import InputError
 from contracts.records import COLUMNS_REQUIRED, StageRecord
 
@@ -71,7 +71,7 @@ def read_stages(path: Path) -> list[StageRecord]:
 def write_stages(path: Path, records: Iterable[StageRecord]) -> None:
     """Write one JSON object a line, atomically; keys that are ``None`` are left out."""
     lines = (json_text(record.model_dump(mode="json", exclude_none=True)) + "\n" for record in records)
-    write_atomically(path, "".join(lines))
+    write_parts(path, (line.encode() for line in lines))
 
 
 def _text(path: Path) -> str:

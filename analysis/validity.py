@@ -6,7 +6,6 @@ from typing import Protocol
 
 from contracts.call import Outcome
 from contracts.diagnosis import SUSPECT_PERCENT
-from contracts.records import StageRecord
 
 RULE = (
     "A call counts in the valid figures if its outcome is ok or truncated (complete up to the asked length "
@@ -32,15 +31,21 @@ class Counted(Protocol):
     def load_ms(self) -> float | None: ...
 
 
-def infer_outcome(record: StageRecord) -> tuple[Outcome, str | None, bool]:
-    """Return a call's outcome by :data:`RULE`, why it is not ``ok``, and whether it was inferred."""
-    if record.outcome is None:
-        if is_no_measurement(record):
-            return Outcome.ABORTED, _no_final_record(record), True
-        return Outcome.OK, None, True
-    if record.outcome.valid and record.tokens == 0 and is_no_measurement(record):
-        return Outcome.ABORTED, _no_final_record(record), True
-    return record.outcome, record.reason, False
+def infer_outcome(
+    outcome: Outcome | None, reason: str | None, tokens: int | None, *, nothing: bool, chars: int | None
+) -> tuple[Outcome, str | None, bool]:
+    """Return a call's outcome by :data:`RULE`, why it is not ``ok``, and whether it was inferred.
+
+    Args:
+        outcome: as recorded, as is ``reason``.
+        nothing: :func:`is_no_measurement`.
+        chars: length of the answer, where that is known.
+    """
+    if outcome is None:
+        return (Outcome.ABORTED, _no_final_record(chars), True) if nothing else (Outcome.OK, None, True)
+    if nothing and tokens == 0 and outcome.valid:
+        return Outcome.ABORTED, _no_final_record(chars), True
+    return outcome, reason, False
 
 
 def is_no_measurement(counted: Counted) -> bool:
@@ -48,6 +53,6 @@ def is_no_measurement(counted: Counted) -> bool:
     return not any((counted.tokens, counted.prompt_eval_ms, counted.eval_ms, counted.load_ms))
 
 
-def _no_final_record(record: StageRecord) -> str:
-    after = "" if record.response_chars is None else f" after {record.response_chars} characters"
+def _no_final_record(chars: int | None) -> str:
+    after = "" if chars is None else f" after {chars} characters"
     return f"no final record from the server (all counters missing or zero){after}"

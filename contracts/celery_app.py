@@ -11,7 +11,7 @@ import ssl
 from celery import Celery
 from kombu import Queue
 
-from contracts.queues import AGGREGATE, AGGREGATE_QUEUE, DECIDE, FINALISE
+from contracts.queues import AGGREGATE, AGGREGATE_QUEUE, DECIDE, FINALISE, PRIORITY_STEPS, SEPARATOR
 
 SERIALIZER = "msgpack"
 RESULT_EXPIRES_S = 7 * 86_400
@@ -35,6 +35,8 @@ def make_app(broker: str, *, max_deadline_s: float) -> Celery:
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
         "health_check_interval": 10,
+        "priority_steps": list(PRIORITY_STEPS),
+        "sep": SEPARATOR,
         "socket_keepalive": True,
     }
     app = Celery("chimera", broker=broker, backend=f"contracts.chord_backend:PersistentChordBackend+{broker}")
@@ -58,7 +60,6 @@ def make_app(broker: str, *, max_deadline_s: float) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         worker_send_task_events=True,
-        task_send_sent_event=True,
         worker_hijack_root_logger=False,
         worker_proc_alive_timeout=60,
         task_queues=[Queue(AGGREGATE_QUEUE)],

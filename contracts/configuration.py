@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field
@@ -53,7 +54,7 @@ class Configuration(Strict):
     model: str
     parameters: Parameters = Parameters()
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Content hash of model and parameters: 12 hex digits."""
         return content_hash({"model": self.model, "parameters": self.parameters.given()}, 12)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 from contracts.base import SCHEMA_VERSION, Strict, content_hash
 from contracts.configuration import Configuration
@@ -39,28 +40,27 @@ class JobSpec(Strict):
     deadline_s: float
     pool: Name
 
-    @property
+    @cached_property
     def job_id(self) -> str:
-        """Content hash, 16 hex digits; the same for the same sweep file and corpus on any machine.
+        """Content hash, 16 hex digits; the same for the same sweep file and corpus on any machine."""
+        return content_hash(self.content())
 
-        Defaults are left out, so that a field that a later version adds changes no id.
-        """
-        return content_hash(
-            {
-                "schema_version": self.schema_version,
-                "kind": self.kind,
-                "configuration": self.configuration.id,
-                "run": self.run,
-                "workload": self.workload.model_dump(mode="json", exclude_defaults=True),
-                "corpus": self.corpus_digest,
-                "prompts": PROMPTS_VERSION,
-                "server": self.server.model_dump(mode="json", exclude_defaults=True),
-                "warmup": self.warmup,
-                **({"reset": True} if self.reset else {}),
-                "deadline_s": self.deadline_s,
-                "pool": self.pool,
-            }
-        )
+    def content(self) -> dict[str, Any]:
+        """Return what the job's id hashes. Defaults are left out, so that a field that a later version adds changes no id."""
+        return {
+            "schema_version": self.schema_version,
+            "kind": self.kind,
+            "configuration": self.configuration.id,
+            "run": self.run,
+            "workload": self.workload.model_dump(mode="json", exclude_defaults=True),
+            "corpus": self.corpus_digest,
+            "prompts": PROMPTS_VERSION,
+            "server": self.server.model_dump(mode="json", exclude_defaults=True),
+            "warmup": self.warmup,
+            **({"reset": True} if self.reset else {}),
+            "deadline_s": self.deadline_s,
+            "pool": self.pool,
+        }
 
     @property
     def title(self) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from contracts.base import SCHEMA_VERSION, Strict
 from contracts.configuration import Configuration
 from contracts.floor import MeasurementFloor
@@ -21,6 +23,8 @@ class OrderedJob(Strict):
     configuration: str
     run: int
     block: int
+    load: int | None = None
+    """Load of the configuration's plot; ``None``: the order knows no plots."""
 
 
 Stopped = Literal["precise", "no spread", "most runs", "hopeless", "most jobs", "time"]
@@ -82,7 +86,14 @@ class Manifest(Strict):
     spec: SweepSpec
     configurations: tuple[Configuration, ...]
     order_seed: int
-    order: tuple[OrderedJob, ...]
+    order: tuple[OrderedJob, ...] = ()
+    """Of executions that came before ``order.jsonl``; else empty: it follows from seed, configurations and rounds."""
+    later_runs: dict[str, int] = Field(default_factory=dict)
+    """Configuration's name → runs of the blocks that were decided on later."""
+    last_block: int | None = None
+    """The last of these blocks; ``None``: there is none."""
+    fixed_slots: tuple[str, ...] = ()
+    """Slots that share the runs of each configuration, where each job has its slot (``placement: balanced``)."""
     versions: dict[str, str]
     git_commit: str | None = None
     slots: tuple[SlotIdentity, ...] = ()
@@ -90,25 +101,36 @@ class Manifest(Strict):
     """How often the execution was taken up again."""
     baseline: str | None = None
     """Name of the configuration that the sweep file makes the baseline; ``None``: it names none."""
+    cancelled: str | None = None
+    """Why the execution was ended before its time; ``None``: it was not."""
     standings: tuple[Standing, ...] = ()
     """Why each configuration has as many runs as it has, of a sweep that runs until precise."""
     ended_because: str | None = None
     """The last decision of such a sweep, in words."""
 
     def runs_planned(self) -> dict[str, int]:
-        """Return how many runs were published, by configuration's name."""
-        return dict(Counter(job.configuration for job in self.order))
+        """Return how many runs were published, or are to be, by configuration's name."""
+        if self.order:
+            return dict(Counter(job.configuration for job in self.order))
+        first = self.spec.first_runs
+        return {c.name: first + self.later_runs.get(c.name, 0) for c in self.configurations}
 
     def with_rounds(self, rounds: Iterable[Round]) -> Manifest:
         """Return the manifest with the blocks that were decided later; those that it has are no others."""
-        known = {job.job_id for job in self.order}
-        order = list(self.order)
+        later, last = Counter(self.later_runs), self.last_block
         standings = {standing.configuration: standing for standing in self.standings}
         why = self.ended_because
-        for one in rounds:
-            order += [job for job in one.jobs if job.job_id not in known]
+        for one in sorted(rounds, key=lambda one: one.block):
+            if one.jobs and (last is None or one.block > last):
+                later.update(job.configuration for job in one.jobs)
+                last = one.block
             standings |= {standing.configuration: standing for standing in one.standings}
             why = why if one.jobs else one.why
         return self.model_copy(
-            update={"order": tuple(order), "standings": tuple(standings.values()), "ended_because": why}
+            update={
+                "later_runs": dict(later),
+                "last_block": last,
+                "standings": tuple(standings.values()),
+                "ended_because": why,
+            }
         )

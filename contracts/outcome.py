@@ -141,6 +141,14 @@ class JobOutcome(Strict):
         measured = [s for s in self.stages if s.phase == "measured"]
         return self.problem is not None or not measured or not all(s.outcome.valid for s in measured)
 
+    @property
+    def why(self) -> str | None:
+        """What the job failed by: the outcome of its first measured stage that is not valid; ``None``: it did not fail."""
+        if not self.failed:
+            return None
+        measured = [s.outcome for s in self.stages if s.phase == "measured"]
+        return next((o.value for o in measured if not o.valid), Outcome.LOST.value)
+
     def receipt(self) -> dict[str, Any]:
         """Return what the Celery task returns: tiny, msgpack-able."""
         return {"job_id": self.job_id, "failed": self.failed}

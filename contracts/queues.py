@@ -4,11 +4,17 @@ from __future__ import annotations
 
 AGGREGATE_QUEUE = "chimera.aggregate"
 
+PRIORITY_STEPS = tuple(range(10))
+"""kombu's name for the priorities of messages: 0 is taken first."""
+SEPARATOR = "\x06\x16"
+"""Between a queue's name and a priority in the names of kombu's lists."""
+
 MEASURE = "chimera.measure"
 AGGREGATE = "chimera.aggregate_configuration"
 DECIDE = "chimera.decide"
 FINALISE = "chimera.finalise"
 CALIBRATE = "chimera.calibrate"
+TAKE_PLOT = "chimera.take_plot"
 
 
 def pool_queue(pool: str) -> str:
@@ -19,6 +25,27 @@ def pool_queue(pool: str) -> str:
 def slot_queue(slot: str) -> str:
     """Queue of one slot, for fixed placement."""
     return f"chimera.slot.{slot}"
+
+
+def unit_queue(execution: str, generation: int, number: int, block: int | None = None) -> str:
+    """Queue that holds the jobs of a unit until a slot takes them all; ``block``: of one that was decided later."""
+    unit = f"chimera.unit.{execution}.{generation}.{number}"
+    return unit if block is None else f"{unit}.{block}"
+
+
+def rescue_queue(execution: str, generation: int, name: str) -> str:
+    """Queue of jobs that waited in another slot's queue."""
+    return f"chimera.unit.{execution}.{generation}.r{name}"
+
+
+def ticket_task_id(unit: str) -> str:
+    """Task id of the ticket for a unit."""
+    return f"{unit}.ticket"
+
+
+def message_priority(priority: int) -> int:
+    """Return kombu's priority for a sweep's: with Redis, 0 is taken first."""
+    return 9 - priority
 
 
 def job_task_id(execution: str, generation: int, job_id: str) -> str:

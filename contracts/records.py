@@ -214,4 +214,5 @@ def _record(outcome: JobOutcome, stage: StageResult) -> StageRecord:
             "diagnosis": stage.call.diagnosis,
             "text": stage.call.text,
         }
-    return StageRecord.model_validate(fields)
+    # Every value comes from a model that was validated, with the field's own type.
+    return StageRecord.model_construct(**fields)  # type: ignore[arg-type]

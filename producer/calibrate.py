@@ -91,6 +91,7 @@ def _send(app: Celery, slot: SlotStatus) -> str:
     try:
         app.send_task(
             CALIBRATE,
+            args=["calibrate"],
             task_id=task_id,
             queue=slot_queue(slot.slot),
             expires=WAIT_S,

@@ -324,6 +324,24 @@ def calibrate(broker: str | None, names: tuple[str, ...], as_json: bool) -> None
 
 
 @cli.command()
+@click.argument("which", required=False, metavar="[SWEEP.yaml|SWEEP|EXECUTION]")
+@_broker
+@click.option("--watch", is_flag=True, help="Show it anew each second until it is over.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def status(which: str | None, broker: str | None, watch: bool, as_json: bool) -> None:
+    """Show how far the running sweeps are, what failed, what each slot does, and the time left.
+
+    \b
+    exit code 0  shown; with --watch: it is over, or no longer watched
+              2  wrong input, or Redis can't be reached
+              3  nothing runs of what was asked for
+    """
+    from producer.status import StatusOptions, status
+
+    sys.exit(status(StatusOptions(which, broker, watch, as_json), Console()))
+
+
+@cli.command()
 @_broker
 def doctor(broker: str | None) -> None:
     """Check Redis, workers, slots, servers and models, a line each; exit code 1 where one is red."""

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from contracts.blocks import listed
 from contracts.job import PROMPTS_VERSION
 from contracts.manifest import Manifest
 from producer.plan import Plan
@@ -16,7 +15,7 @@ from producer.plan import Plan
 _RECORDED = ("chimera-bench", "celery", "kombu", "redis", "httpx", "pydantic", "msgpack", "xllamacpp")
 
 
-def make_manifest(plan: Plan) -> Manifest:
+def make_manifest(plan: Plan, fixed_slots: tuple[str, ...] = ()) -> Manifest:
     """Return the manifest of an execution that begins now."""
     now = datetime.now(UTC)
     execution = f"{now:%Y%m%dT%H%M%S.%f}"[:-3] + f"Z-{plan.sweep_id[:8]}"
@@ -29,7 +28,7 @@ def make_manifest(plan: Plan) -> Manifest:
         spec=plan.spec,
         configurations=plan.configurations,
         order_seed=plan.spec.order.seed,
-        order=listed(plan.jobs(execution)),
+        fixed_slots=fixed_slots,
         baseline=plan.baseline.name if plan.baseline else None,
         versions=_versions(),
         git_commit=_git_commit(plan.base_dir),

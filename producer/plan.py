@@ -5,18 +5,18 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.design import design_of
 from contracts.base import SCHEMA_VERSION, content_hash
-from contracts.blocks import JobMaker
-from contracts.blocks import shuffled as shuffled
 from contracts.configuration import PARAMETER_NAMES, Configuration, Parameters, format_value
 from contracts.corpus import digest, discover, resolve_roots, root_names
 from contracts.failures import InputError
-from contracts.job import PROMPTS_VERSION, JobSpec
+from contracts.job import PROMPTS_VERSION
+from contracts.jobs import JobMaker
+from contracts.plots import Unit, has_plots, loads_of, plot_of, units_at_start
 from contracts.sweep import Point, SweepSpec
 from producer.sweep_file import where
 
@@ -63,15 +63,21 @@ class Plan:
             return None
         return next(c for c in self.configurations if _is_at(c, self.spec.baseline))
 
-    def jobs(self, execution: str) -> list[JobSpec]:
-        """Return the jobs that are published at the start, in their order: block by block."""
-        maker = self.maker(execution)
-        blocks = design_of(self.spec, self.configurations).ask()
-        return [
-            job
-            for number, block in enumerate(blocks, start=1)
-            for job in maker.block(number, ((request.configuration.id, request.run) for request in block))
-        ]
+    def units(self) -> Iterator[Unit]:
+        """Yield what is published at the start, in its order: jobs, or units of jobs that one slot takes together."""
+        return units_at_start(self.spec, self.configurations)
+
+    @property
+    def plots(self) -> int | None:
+        """Number of whole plots; ``None``: the order knows no plots."""
+        if not has_plots(self.spec, self.configurations):
+            return None
+        return len({plot_of(c) for c in self.configurations})
+
+    @property
+    def loads(self) -> int:
+        """How often each plot is loaded by the jobs of the start."""
+        return loads_of(self.spec, self.spec.first_runs)
 
     def maker(self, execution: str) -> JobMaker:
         """Return what makes the jobs of an execution of this plan."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
+from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -11,28 +12,60 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from analysis.eta import Eta
+from analysis.rendering.plain import one_line, visible
 from contracts.store import Progress
+from producer.watch_eta import in_words
 
 LINE_EVERY_S = 10.0
+CHANGE_EVERY_S = 1.0
+"""In a pipe: so often where nothing changed, and where something did."""
+MOST_JOBS = 8
+"""Running jobs that are named."""
 
 
 def say_line(console: Console, line: str) -> None:
-    """Print one line as it is: no markup, and not broken where the output is no terminal."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    """Print one line as it is: no markup, and not broken where the output is no terminal.
+
+    Names and reasons come from elsewhere: control characters are shown, not obeyed.
+    """
+    console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
+
+
+class Estimates(Protocol):
+    """What tells the time left: :class:`producer.watch_eta.Estimator`."""
+
+    def left(self, progress: Progress) -> Eta | None:
+        """Return the time left, ``None`` where it can't be told."""
 
 
 class ProgressView:
-    """Shows jobs done / running / failed, an ETA, and below that the current jobs."""
+    """Shows jobs done / running / failed, below that the time left with its interval and the current jobs.
 
-    def __init__(self, console: Console, total: int, done_before: int, *, grows: bool = False) -> None:
+    Args:
+        console: A terminal gets a bar, a pipe plain lines.
+        total: Jobs that are known.
+        done_before: Of them, those that had an outcome already.
+        grows: Further blocks may be decided on.
+        estimates: Tells the time left; ``None``: none is shown.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        total: int,
+        done_before: int,
+        *,
+        grows: bool = False,
+        estimates: Estimates | None = None,
+    ) -> None:
         self._console = console
         self._total = total
         self._after_the_last = (
             "waiting for the decision on more runs" if grows else "waiting for the summary and the report"
         )
-        self._done_before = done_before
-        self._last_done = done_before
-        self._began = self._last_done_at = time.monotonic()
+        self._grows = grows
+        self._estimates = estimates
         self._printed: tuple[int, int] | None = None
         self._printed_at = 0.0
         # No markup: names of models and sweeps may hold brackets.
@@ -69,41 +102,40 @@ class ProgressView:
         self._bar.update(self._task, total=self._total)
 
     def show(self, progress: Progress) -> None:
-        counts = self._counts(progress)
+        counts = f"{len(progress.running)} running · {progress.failed} failed"
         if self._console.is_terminal:
             self._bar.update(self._task, completed=progress.done, counts=counts)
-            self._current.plain = self._jobs(progress)
+            self._current.plain = " · ".join(filter(None, (self._left(progress), self._jobs(progress))))
             return
-        done = (progress.done, progress.failed)
         now = time.monotonic()
-        if done != self._printed or now - self._printed_at > LINE_EVERY_S:
-            self._printed, self._printed_at = done, now
-            parts = [f"jobs {progress.done}/{self._total}", counts, self._jobs(progress)]
+        if self._is_due(progress, now - self._printed_at):
+            self._printed, self._printed_at = (progress.done, progress.failed), now
+            parts = [
+                f"jobs {progress.done}/{self._total}",
+                counts,
+                self._left(progress),
+                self._jobs(progress),
+            ]
             self.say(" · ".join(part for part in parts if part))
 
-    def _counts(self, progress: Progress) -> str:
-        parts = [f"{len(progress.running)} running", f"{progress.failed} failed"]
-        eta = self._eta_s(progress)
-        return " · ".join(parts if eta is None else [*parts, f"ETA {_clock(eta)}"])
+    def _is_due(self, progress: Progress, waited_s: float) -> bool:
+        if (progress.done, progress.failed) == self._printed:
+            return waited_s > LINE_EVERY_S
+        # Of short jobs not each gets a line: nobody reads 10,000. The last one does, and so does the end.
+        last = progress.done >= self._total or progress.status != "running"
+        return last or self._printed is None or waited_s > CHANGE_EVERY_S
+
+    def _left(self, progress: Progress) -> str:
+        if self._estimates is None or progress.done >= self._total:
+            return ""
+        left = self._estimates.left(progress)
+        if left is None:
+            return ""
+        return in_words(left) + (" for the blocks decided so far" if self._grows else "")
 
     def _jobs(self, progress: Progress) -> str:
         if progress.done >= self._total:
             return self._after_the_last
-        return ", ".join(f"{line['title']} on {line['slot']}" for line in progress.running.values())
-
-    def _eta_s(self, progress: Progress) -> float | None:
-        """Seconds left at the rate of the jobs done since the start; ``None`` before the first, and after the last."""
-        now = time.monotonic()
-        if progress.done != self._last_done:
-            self._last_done, self._last_done_at = progress.done, now
-        done = progress.done - self._done_before
-        if done <= 0 or progress.done >= self._total:
-            return None
-        left = (self._last_done_at - self._began) / done * (self._total - progress.done)
-        return max(0.0, left - (now - self._last_done_at))
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+        lines = list(progress.running.values())
+        named = ", ".join(one_line(f"{line['title']} on {line['slot']}") for line in lines[:MOST_JOBS])
+        return named if len(lines) <= MOST_JOBS else f"{named} and {len(lines) - MOST_JOBS} more"

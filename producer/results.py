@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
-from analysis.files import write_atomically
+from analysis.files import write_atomically, write_parts
 from analysis.naming import execution_name
 from analysis.results_folder import FACTS_FILE, MANIFEST_FILE
 from analysis.stages_io import STAGES_FILE, write_stages
 from contracts.failures import ChimeraError, SetupError
+from contracts.jobs import JobMaker
 from contracts.manifest import Manifest
+from contracts.outcome import JobOutcome
 from contracts.records import records_of
 from contracts.store import Store
 
+ORDER_FILE = "order.jsonl"
+"""The jobs in the order of their publishing, a line each."""
+OTHERS_FILE = "other_attempts.jsonl"
+"""Stages of the attempts that do not count: of later deliveries, and of outcomes that were taken back."""
 NEEDED_BYTES = 50 * 2**20
 
 
@@ -47,11 +55,18 @@ def write_results(store: Store, execution: str, root: Path) -> Path:
     if manifest is None or not documents:
         raise ChimeraError(f"the store holds no report of execution {execution}")
     folder = results_folder(root, manifest)
-    outcomes = store.outcomes(execution, [job.job_id for job in manifest.order])
+    maker = JobMaker.of(manifest, store.base_dir(execution))
+    rounds = store.rounds(execution)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / MANIFEST_FILE, manifest.model_dump_json(indent=2) + "\n")
-        write_stages(folder / STAGES_FILE, (record for o in outcomes for record in records_of(o)))
+        lines = (job.model_dump_json() + "\n" for job in maker.listed(maker.units(rounds)))
+        write_parts(folder / ORDER_FILE, (line.encode() for line in lines))
+        ids = (maker.job_id(job) for unit in maker.units(rounds) for job in unit.jobs)
+        _write(folder / STAGES_FILE, store.outcomes(execution, ids))
+        others = store.other_outcomes(execution)
+        if (first := next(others, None)) is not None:
+            _write(folder / OTHERS_FILE, itertools.chain([first], others))
         if (facts := store.facts(execution)) is not None:
             write_atomically(folder / FACTS_FILE, facts)
         for name, text in documents.items():
@@ -61,3 +76,7 @@ def write_results(store: Store, execution: str, root: Path) -> Path:
             f"can't write the results to {folder}: {error}; they stay in the store: run the sweep again"
         ) from None
     return folder
+
+
+def _write(path: Path, outcomes: Iterable[JobOutcome]) -> None:
+    write_stages(path, (record for outcome in outcomes for record in records_of(outcome)))

@@ -11,12 +11,12 @@ from rich.console import Console
 
 from contracts.celery_app import make_app
 from contracts.failures import InputError
-from contracts.job import JobSpec
 from contracts.manifest import Manifest
-from contracts.publish import Dispatcher
 from contracts.redis_client import check, connect
 from contracts.slots import SlotStatus
 from contracts.store import Store
+from dispatch.generation import start_generation
+from dispatch.steward import Steward
 from producer.broker import given_broker, home
 from producer.calibrate import calibrate_slots, describe
 from producer.embedded import Embedded
@@ -26,8 +26,6 @@ from producer.manifest import make_manifest
 from producer.plan import Plan, make_plan
 from producer.preflight import check_slots
 from producer.progress import ProgressView, say_line
-from producer.published import Published
-from producer.reconcile import Reconciler
 from producer.results import check_writable, write_results
 from producer.sweep_file import load
 from producer.tables import jobs_in_words, show_ranking, until_in_words
@@ -71,39 +69,59 @@ def _run_on(url: str, plan: Plan, options: RunOptions, console: Console, watch: 
     store = Store(connect(url))
     slots = check_slots(plan, store)
     taken_up = _take_up(store, plan, options.fresh)
-    manifest = taken_up or _begin(store, plan)
-    execution = manifest.execution
+    manifest = taken_up or _begin(store, plan, slots)
     _announce(plan, slots, console)
-    if options.calibrate and _missing(store, Published(store, manifest, plan.maker(execution))):
+    if options.calibrate and (not taken_up or is_missing_any(store, manifest)):
         _calibrate(url, slots, console, watch)
-    # From here on no older message is carried out: what is missing now stays so until it is published.
-    store.put_base_dir(execution, str(plan.base_dir))
-    store.next_generation(execution)
-    published = Published(store, manifest, plan.maker(execution))
-    missing = _missing(store, published)
-    total = len(published.jobs)
-    if taken_up:
-        so_far = "" if published.next_block is None else " so far"
-        say_line(
-            console,
-            f"resuming the unfinished execution {execution}: {total - len(missing)} of {total} jobs{so_far} "
-            f"are done, {len(missing)} run now (--fresh starts anew)",
-        )
-    dispatcher = Dispatcher(make_app(url, max_deadline_s=plan.spec.deadline), store, execution)
-    dispatcher.publish(missing)
-    grows = published.next_block is not None
-    with ProgressView(console, total, total - len(missing), grows=grows) as view:
-        reconciler = Reconciler(store, dispatcher, published, view.say)
-        follow(store, execution, view, published, reconciler, watch)
-    folder = write_results(store, execution, options.results)
+    store.put_base_dir(manifest.execution, str(plan.base_dir))
+    return carry_out(url, store, manifest, options.results, console, watch, resumed=taken_up is not None)
+
+
+def carry_out(
+    url: str,
+    store: Store,
+    manifest: Manifest,
+    results: Path,
+    console: Console,
+    watch: Callable[[], None],
+    *,
+    resumed: bool,
+) -> Path:
+    """Publish what an execution lacks, follow it to its end, write its results; return their folder."""
+    execution = manifest.execution
+    steward = Steward(store, make_app(url, max_deadline_s=manifest.spec.deadline), execution)
+    steward.hold()
+    try:
+        mark = store.last_told(execution)
+        planned = sum(manifest.with_rounds(store.rounds(execution)).runs_planned().values())
+        if store.status(execution) in ("running", "paused"):
+            # From here on no older message is carried out: what is missing now stays so until it is published.
+            missing = start_generation(store, steward.dispatcher, manifest)
+            store.set_status(execution, "running", after=("paused",))
+        else:
+            missing = 0
+        if resumed:
+            grows = "" if manifest.spec.until_precise is None else " so far"
+            say_line(
+                console,
+                f"resuming the unfinished execution {execution}: {planned - missing} of {planned} jobs{grows} "
+                f"are done, {missing} run now (--fresh starts anew)",
+            )
+        grows_later = steward.next_block is not None
+        with ProgressView(console, planned, planned - missing, grows=grows_later) as view:
+            follow(store, steward, view, watch, mark)
+    finally:
+        steward.release()
+    folder = write_results(store, execution, results)
     store.set_collected(execution)
     show_ranking(folder, console)
     return folder
 
 
-def _missing(store: Store, published: Published) -> list[JobSpec]:
-    done = store.jobs_done(published.jobs[0].execution)
-    return [job for job in published.jobs if job.job_id not in done]
+def is_missing_any(store: Store, manifest: Manifest) -> bool:
+    """Return whether any job of the execution has no outcome."""
+    planned = manifest.with_rounds(store.rounds(manifest.execution)).runs_planned()
+    return sum(store.counts(manifest.execution).done.values()) < sum(planned.values())
 
 
 def _announce(plan: Plan, slots: list[SlotStatus], console: Console) -> None:
@@ -137,16 +155,21 @@ def _take_up(store: Store, plan: Plan, fresh: bool) -> Manifest | None:
     if fresh:
         store.abandon(manifest.execution)  # what is left of it in the queues is dropped
         return None
+    return taken_up(store, manifest) if status in ("running", "paused") else manifest
+
+
+def taken_up(store: Store, manifest: Manifest) -> Manifest:
+    """Note that an execution is taken up again; what dead workers left of it is forgotten."""
     for job_id in store.progress(manifest.execution).running:
         if not store.claimed(manifest.execution, job_id):
             store.forget_running(manifest.execution, job_id)
-    if status == "running":
-        manifest = manifest.model_copy(update={"resumed": manifest.resumed + 1})
-        store.put_manifest(manifest)
-    return manifest
+    again = manifest.model_copy(update={"resumed": manifest.resumed + 1})
+    store.put_manifest(again)
+    return again
 
 
-def _begin(store: Store, plan: Plan) -> Manifest:
-    manifest = make_manifest(plan)
+def _begin(store: Store, plan: Plan, slots: list[SlotStatus]) -> Manifest:
+    balanced = plan.spec.order.placement == "balanced"
+    manifest = make_manifest(plan, tuple(sorted(slot.slot for slot in slots)) if balanced else ())
     store.begin(manifest, facts_below(plan.spec.workload.paths, plan.base_dir))
     return manifest

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich import box
@@ -13,12 +15,15 @@ from rich.text import Text
 
 from analysis.formatting import mean_interval
 from analysis.models import SweepSummary
-from contracts.blocks import listed
 from contracts.configuration import PARAMETER_NAMES, format_value
 from contracts.sweep import SweepSpec, Warmup
 from producer.plan import Plan
 from producer.progress import say_line
 
+SHOWN = 5
+"""Blocks or units that a plan lists."""
+MOST_LISTED = 50
+"""Jobs that it lists of one."""
 MOST_REASONS = 5
 
 
@@ -39,22 +44,14 @@ def show_plan(plan: Plan, job_s: float | None, slots: int | None, inert: list[st
         table.add_row(str(index), Text(c.name), c.id, Text(c.model), *values)
     console.print(table)
 
-    jobs = plan.jobs("plan")
     lines = [
         f"jobs       {jobs_in_words(plan)}, "
         f"each {_preparation(spec.warmup)} and ingest → analysis → report over {plan.files} files",
         f"pool       {spec.pool}; server kind {spec.server.kind}; deadline {spec.deadline:g} s a job",
-        f"order      randomised blocks, seed {spec.order.seed}: one run of every configuration per block",
+        f"order      {order_in_words(plan)}",
     ]
     numbers = {c.id: index for index, c in enumerate(plan.configurations, start=1)}
-    shown = min(spec.first_runs, 5)
-    for block in range(1, shown + 1):
-        lines.append(
-            f"  block {block}  "
-            + " ".join(f"#{numbers[j.configuration.id]}" for j in jobs if j.block == block)
-        )
-    if spec.first_runs > shown:
-        lines.append(f"  … and {spec.first_runs - shown} more blocks")
+    lines += _units_in_words(plan, numbers)
     until = until_in_words(spec)
     if until is not None:
         lines.append(f"then       blocks of the configurations that still need runs, until {until}")
@@ -75,6 +72,40 @@ def jobs_in_words(plan: Plan) -> str:
     most = f"{plan.size} … {plan.most_jobs}"
     limit = "" if spec.max_jobs is None else f" (max_jobs {spec.max_jobs})"
     return f"{most} = {count} configurations × {spec.first_runs} … {spec.most_runs} runs{limit}"
+
+
+def order_in_words(plan: Plan) -> str:
+    """Return in which order the jobs run, and where."""
+    order, plots = plan.spec.order, plan.plots
+    if plots is None:
+        line = f"randomised blocks, seed {order.seed}: one run of every configuration per block"
+    else:
+        line = (
+            f"{plots} whole plots (axes that make the server reload), seed {order.seed}: each is loaded {plan.loads} ×, "
+            "its runs shared out, and measured by one slot at a time, the longest first"
+        )
+    if order.placement == "balanced":
+        line += "; each configuration's runs are shared out over all slots"
+    return line
+
+
+def _units_in_words(plan: Plan, numbers: Mapping[str, int]) -> list[str]:
+    """Return a line for each of the first blocks, or units, by the configurations' numbers."""
+    count = len(plan.configurations)
+    if plan.plots is None:
+        shown, size, word, total = SHOWN, count, "block", plan.spec.first_runs
+    else:
+        shown, size, word, total = SHOWN, 1, "unit", plan.plots * plan.loads
+    units = itertools.islice(plan.units(), min(shown, total) * size)
+    lines = []
+    for number in range(1, min(shown, total) + 1):
+        jobs = [job for unit in itertools.islice(units, size) for job in unit.jobs]
+        listed = " ".join(f"#{numbers[job.configuration.id]}" for job in jobs[:MOST_LISTED])
+        more = f" … {len(jobs)} jobs" if len(jobs) > MOST_LISTED else ""
+        lines.append(f"  {word} {number}  {listed}{more}")
+    if total > shown:
+        lines.append(f"  … and {total - shown} more {word}s")
+    return lines
 
 
 def until_in_words(spec: SweepSpec) -> str | None:
@@ -114,7 +145,7 @@ def _minutes(seconds: float) -> str:
 
 def plan_json(plan: Plan, inert: list[str]) -> str:
     """Return the plan as JSON: configurations and the ordered jobs of the start with their ids."""
-    jobs = [line.model_dump(mode="json") for line in listed(plan.jobs("plan"))]
+    jobs = [line.model_dump(mode="json") for line in plan.maker("plan").listed(plan.units())]
     until = plan.spec.until_precise
     configurations = [{"id": c.id, **c.model_dump(mode="json")} for c in plan.configurations]
     tree = {

@@ -11,6 +11,7 @@ from analysis.results_folder import documents
 from analysis.summary import ConfigurationSummary, summarise_configuration, summarise_sweep
 from contracts.facts import Facts
 from contracts.failures import ChimeraError
+from contracts.jobs import JobMaker
 from contracts.manifest import Manifest, SlotIdentity
 from contracts.outcome import JobOutcome, ServerIdentity
 from contracts.records import records_of
@@ -28,9 +29,10 @@ def aggregate_configuration(
     manifest = _manifest(store, execution).with_rounds(store.rounds(execution))
     configuration = next(c for c in manifest.configurations if c.id == configuration_id)
     name = configuration.name
-    job_ids = [job.job_id for job in manifest.order if job.configuration == name]
+    maker = JobMaker.of(manifest, store.base_dir(execution))
+    job_ids = maker.job_ids(configuration, manifest.runs_planned()[name])
     outcomes = list(store.outcomes(execution, job_ids))
-    if len(outcomes) < len(job_ids):
+    if len(outcomes) < len(job_ids) and store.status(execution) != "cancelled":
         return {"configuration": name, "missing": len(job_ids) - len(outcomes)}
     outcomes.sort(key=lambda outcome: outcome.run)
     records = [record for outcome in outcomes for record in records_of(outcome)]
@@ -62,11 +64,16 @@ def finalise(store: Store, execution: str) -> dict[str, Any]:
     manifest, rounds = _manifest(store, execution), store.rounds(execution)
     texts = store.summaries(execution)
     missing = [c.name for c in manifest.configurations if c.id not in texts]
-    block = next_block(manifest, rounds)
+    cancelled = store.cancelled(execution)
+    block = None if cancelled else next_block(manifest, rounds)
     if missing or block is not None or store.status(execution) == "abandoned":
         return {"execution": execution, "missing": missing, "undecided": block}
     finished = manifest.with_rounds(rounds).model_copy(
-        update={"finished_at": datetime.now(UTC), "slots": tuple(store.slot_identities(execution))}
+        update={
+            "cancelled": cancelled,
+            "finished_at": datetime.now(UTC),
+            "slots": tuple(store.slot_identities(execution)),
+        }
     )
     summaries = [ConfigurationSummary.model_validate_json(texts[c.id]) for c in manifest.configurations]
     store.put_manifest(finished)

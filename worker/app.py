@@ -15,6 +15,7 @@ from contracts.settings import DEFAULT_MAX_DEADLINE_S, broker_url, worker_settin
 from contracts.store import Store
 from worker.heartbeat import Heartbeat
 from worker.slot import AggregatorSign, SlotSign
+from worker.stewards import Stewards
 from worker.tasks import register
 from worker.visibility import VisibilityHeartbeat
 
@@ -26,7 +27,7 @@ register(app)
 app.steps["consumer"].add(VisibilityHeartbeat)
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request drowns the rest
 
-_heartbeats: list[Heartbeat] = []
+_heartbeats: list[Heartbeat | Stewards] = []
 
 
 @worker_ready.connect
@@ -34,7 +35,10 @@ def _announce(**_: Any) -> None:
     store = Store(connect(broker_url()))
     sign = AggregatorSign(store) if _settings is None else SlotSign(_settings, store)
     _heartbeats.append(Heartbeat(sign))
-    _heartbeats[-1].start()
+    if _settings is None:
+        _heartbeats.append(Stewards(app, Store(connect(broker_url()))))
+    for beat in _heartbeats:
+        beat.start()
 
 
 @worker_shutdown.connect

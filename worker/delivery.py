@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
+import time
 from typing import Any
 
 import redis
@@ -11,9 +14,10 @@ from contracts.failures import ChimeraError
 from contracts.job import JobSpec
 from contracts.outcome import JobOutcome
 from contracts.settings import WorkerSettings
-from contracts.store import Store, claim_key, lease_key
+from contracts.store import Store
+from worker.claiming import Claiming, Taken, claiming_of, new_token
 from worker.job import Started, measure, unmeasured
-from worker.lease import TTL_S, Lease, LeaseHeld
+from worker.lease import POLL_S, TTL_S, beat_of
 
 MAX_ATTEMPTS = 3
 """A job that took its worker with it this often is given up as ``lost``."""
@@ -38,32 +42,40 @@ def deliver(
     Raises:
         SlotBusy: see there.
     """
-    newest = store.generation(spec.execution)
-    if newest is None or generation < newest:
-        return {"job_id": spec.job_id, "superseded": True}
+    claiming, token = claiming_of(store), new_token(spec)
+    taken = _take(claiming, spec, generation, settings.slot, token)
+    if taken.verdict == "busy":
+        raise SlotBusy(f"slot {settings.slot} is held by another process")
+    if taken.verdict != "taken":
+        # Claimed: its holder lives, and will store the outcome; should it die, the job is sent again.
+        return {"job_id": spec.job_id, taken.verdict: True}
+    assert taken.claim is not None and taken.lease is not None
+    held = (taken.claim, taken.lease)
+    beat_of(beat).hold(*held)
+    stored, storing_s = False, math.inf
     try:
-        with Lease(beat, claim_key(spec.execution, spec.job_id), patience_s=PATIENCE_S) as claim:
-            if store.has_outcome(spec.execution, spec.job_id):
-                return {"job_id": spec.job_id, "present": True}
-            return _measure_on_slot(spec, claim, settings=settings, store=store, beat=beat)
-    except LeaseHeld:
-        # Its holder lives, and will store the outcome; should it die, the reconciler sends the job again.
-        return {"job_id": spec.job_id, "claimed": True}
+        outcome = _perform(spec, Started.now(settings, taken.attempt))
+        storing_s = time.monotonic()
+        stored = not any(one.lost for one in held) and claiming.store(outcome, token)
+    finally:
+        beat_of(beat).drop(*held)
+        # A beat that came just after the outcome was stored has taken again what was given back with it.
+        if not stored or any(one.renewed_s >= storing_s for one in held):
+            with contextlib.suppress(redis.RedisError):  # they expire by themselves
+                claiming.release(taken)
+    if not stored:
+        raise SlotBusy(f"{spec.title}: the lease was lost while it ran; its figures are void")
+    return outcome.receipt()
 
 
-def _measure_on_slot(
-    spec: JobSpec, claim: Lease, *, settings: WorkerSettings, store: Store, beat: redis.Redis
-) -> dict[str, Any]:
-    try:
-        with Lease(beat, lease_key(settings.slot), patience_s=PATIENCE_S) as slot:
-            attempt = store.start_job(spec.execution, spec.job_id, title=spec.title, slot=settings.slot)
-            outcome = _perform(spec, Started.now(settings, attempt))
-            if slot.lost or claim.lost:
-                raise SlotBusy(f"{spec.title}: the lease was lost while it ran; its figures are void")
-            store.put_outcome(outcome)
-            return outcome.receipt()
-    except LeaseHeld:
-        raise SlotBusy(f"slot {settings.slot} is held by another process") from None
+def _take(claiming: Claiming, spec: JobSpec, generation: int, slot: str, token: str) -> Taken:
+    """Take the job, as soon as whoever holds it or the slot lets go, within ``PATIENCE_S``."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        taken = claiming.take(spec, generation, slot, token)
+        if taken.verdict not in ("claimed", "busy") or time.monotonic() > until:
+            return taken
+        time.sleep(POLL_S)
 
 
 def _perform(spec: JobSpec, started: Started) -> JobOutcome:

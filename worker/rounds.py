@@ -11,17 +11,17 @@ from typing import Any, Protocol
 
 from analysis.design import Design, Known, Measured, design_of
 from analysis.models import OverRuns
-from contracts.blocks import JobMaker, listed
 from contracts.failures import ChimeraError
-from contracts.job import JobSpec
+from contracts.jobs import JobMaker
 from contracts.manifest import Manifest, Round
+from contracts.plots import Unit, units_of_block
 from contracts.store import Store
 
 
 class Publisher(Protocol):
-    """What publishes tasks: :class:`contracts.publish.Dispatcher`."""
+    """What publishes tasks: :class:`dispatch.dispatcher.Dispatcher`."""
 
-    def publish(self, jobs: list[JobSpec], *, block: int | None = None) -> None: ...
+    def publish_block(self, block: int, units: list[Unit]) -> None: ...
 
     def decide(self, block: int) -> None: ...
 
@@ -30,7 +30,8 @@ class Publisher(Protocol):
 
 def go_on(store: Store, publisher: Publisher, manifest: Manifest) -> None:
     """Publish what comes when no summary is due: the decision on the next block, or the finaliser."""
-    block = next_block(manifest, store.rounds(manifest.execution))
+    cancelled = store.status(manifest.execution) == "cancelled"
+    block = None if cancelled else next_block(manifest, store.rounds(manifest.execution))
     if block is not None and store.may_decide(manifest.execution, block):
         publisher.decide(block)
     elif block is None and store.may_finalise(manifest.execution):
@@ -62,10 +63,13 @@ def decide(store: Store, publisher: Publisher, execution: str, block: int) -> di
         if store.may_finalise(execution):
             publisher.finalise()
         return {"block": block, "why": found.why}
-    done = store.jobs_done(execution)
-    missing = [job for job in maker.jobs(found.jobs) if job.job_id not in done]
+    missing = set(store.without_outcome(execution, [job.job_id for job in found.jobs]))
+    units = [
+        Unit(unit.plot, unit.load, tuple(job for job in unit.jobs if maker.job_id(job) in missing))
+        for unit in maker.units_of(found)
+    ]
     if missing and store.status(execution) == "running":
-        publisher.publish(missing, block=block)
+        publisher.publish_block(block, [unit for unit in units if unit.jobs])
     return {"block": block, "jobs": len(missing), "why": found.why}
 
 
@@ -75,16 +79,17 @@ def _decided(
     """Decide, and record the decision; return the one that counts."""
     design = _told(store, manifest.with_rounds(rounds))
     decision, blocks = design.decide(), design.ask()
-    chosen = blocks[0] if blocks else ()
+    runs = {request.configuration.id: request.run for request in (blocks[0] if blocks else ())}
+    units = units_of_block(manifest.spec, manifest.configurations, block, runs) if runs else []
     stopped_before = {s.configuration for one in rounds for s in one.standings if not s.more}
     made = Round(
         block=block,
         decided_at=datetime.now(UTC),
-        jobs=listed(maker.block(block, ((request.configuration.id, request.run) for request in chosen))),
+        jobs=tuple(maker.listed(units)),
         standings=tuple(s for s in decision.standings if s.configuration not in stopped_before),
         why=decision.why if decision.finished else f"block {block}: {decision.why}",
     )
-    return store.put_round(manifest.execution, made, {r.configuration.id: r.run for r in chosen})
+    return store.put_round(manifest.execution, made, runs)
 
 
 def _told(store: Store, manifest: Manifest) -> Design:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import redis
 from celery import Celery, Task
 from celery.exceptions import Reject
-from pydantic import ValidationError
 
-from contracts.job import JobSpec
-from contracts.publish import Dispatcher
-from contracts.queues import AGGREGATE, CALIBRATE, DECIDE, FINALISE, MEASURE
+from contracts.failures import ChimeraError
+from contracts.jobs import JobMaker
+from contracts.plots import Planned
+from contracts.queues import AGGREGATE, CALIBRATE, DECIDE, FINALISE, MEASURE, TAKE_PLOT
 from contracts.redis_client import FOREVER, connect
-from contracts.settings import broker_url, worker_settings
+from contracts.settings import WorkerSettings, broker_url, worker_settings
+from contracts.signing import require_kind
 from contracts.store import Store, lease_key
+from dispatch.dispatcher import Dispatcher
 from worker.delivery import PATIENCE_S, SlotBusy, deliver
 from worker.lease import Lease
 
@@ -28,39 +30,82 @@ def _store() -> Store:
     return Store(connect(broker_url(), retries=FOREVER))
 
 
+@lru_cache(maxsize=8)
+def _maker(execution: str, generation: int) -> JobMaker | None:
+    """One for all jobs of a generation: a resume may come from another folder."""
+    manifest = _store().manifest(execution)
+    return None if manifest is None else JobMaker.of(manifest, _store().base_dir(execution))
+
+
+def _slot_settings() -> WorkerSettings:
+    settings = worker_settings()
+    if settings is None:
+        raise Reject("this worker serves no slot", requeue=True)
+    return settings
+
+
 @cache
 def _beat() -> redis.Redis:
     return connect(broker_url())
 
 
+def _dispatcher(app: Celery, execution: str) -> Dispatcher:
+    generation = _store().generation(execution)
+    maker = None if generation is None else _maker(execution, generation)
+    if maker is None:
+        raise ChimeraError(f"the store knows no execution {execution}")
+    return Dispatcher(app, _store(), maker)
+
+
 def register(app: Celery) -> None:
     """Register Chimera's tasks on ``app``."""
 
-    @app.task(name=MEASURE)
-    def measure(job: dict[str, Any], generation: int) -> dict[str, Any]:
+    @app.task(name=MEASURE, ignore_result=True)
+    def measure(
+        kind: str,
+        execution: str,
+        generation: int,
+        configuration_id: str,
+        run: int,
+        block: int,
+        load: int | None,
+        job_id: str,
+    ) -> dict[str, Any]:
         """Perform one job; return its receipt."""
-        settings = worker_settings()
-        if settings is None:
-            raise Reject("this worker serves no slot", requeue=True)
-        try:
-            spec = JobSpec.model_validate(job)
-        except ValidationError as error:
-            log.error("a job of another version was refused: %s", error)
-            return {"refused": str(error)}
+        require_kind(kind, "measure")
+        settings = _slot_settings()
+        maker = _maker(execution, generation)
+        configuration = None if maker is None else maker.configuration(configuration_id)
+        if maker is None or configuration is None:
+            return {"job_id": job_id, "unknown": True}
+        spec = maker.job(Planned(configuration, run, block, load))
+        if spec.job_id != job_id:
+            problem = "this worker and the producer are of different versions: their jobs differ"
+            _store().set_problem(execution, f"slot {settings.slot}: {problem}")
+            log.error("%s: %s", spec.title, problem)
+            return {"job_id": job_id, "refused": problem}
         try:
             return deliver(spec, generation, settings=settings, store=_store(), beat=_beat())
         except SlotBusy as error:
             log.warning("%s", error)
             raise Reject(str(error), requeue=True) from None
 
+    @app.task(name=TAKE_PLOT, ignore_result=True)
+    def take_plot(kind: str, execution: str, generation: int, unit: str) -> dict[str, Any]:
+        """Move a unit's jobs into the queue of this slot, which is served before the pool's."""
+        require_kind(kind, "take_plot")
+        settings = _slot_settings()
+        if _store().generation(execution) != generation:
+            return {"unit": unit, "superseded": True}
+        return {"unit": unit, "jobs": _store().take_unit(execution, unit, settings.slot)}
+
     @app.task(name=CALIBRATE, bind=True, ignore_result=True)
-    def calibrate_slot(self: Task[Any, Any]) -> None:
+    def calibrate_slot(self: Task[Any, Any], kind: str) -> None:
         """Measure the slot's floor and store it; answer with it, or with why it could not be measured."""
         from worker.calibration import calibrate
 
-        settings = worker_settings()
-        if settings is None:
-            raise Reject("this worker serves no slot", requeue=True)
+        require_kind(kind, "calibrate")
+        settings = _slot_settings()
         try:
             with Lease(_beat(), lease_key(settings.slot), patience_s=PATIENCE_S):
                 floor = calibrate(settings.slot)
@@ -74,34 +119,37 @@ def register(app: Celery) -> None:
 
     @app.task(name=AGGREGATE, bind=True)
     def aggregate(
-        self: Task[Any, Any], receipts: list[Any], execution: str, configuration_id: str
+        self: Task[Any, Any], receipts: list[Any], kind: str, execution: str, configuration_id: str
     ) -> dict[str, Any]:
         """Chord callback of one configuration."""
         from worker.aggregation import aggregate_configuration  # a slot's worker needs no statistics
 
-        publisher = Dispatcher(self.app, _store(), execution)
+        require_kind(kind, "aggregate")
         try:
+            publisher = _dispatcher(self.app, execution)
             return aggregate_configuration(_store(), execution, configuration_id, publisher)
         except Exception as error:
             _store().set_problem(execution, f"a configuration can't be summarised: {error!r}")
             raise
 
     @app.task(name=DECIDE, bind=True)
-    def decide_block(self: Task[Any, Any], execution: str, block: int) -> dict[str, Any]:
+    def decide_block(self: Task[Any, Any], kind: str, execution: str, block: int) -> dict[str, Any]:
         """Decide which configurations get another run; publish their jobs, or the finaliser."""
         from worker.rounds import decide
 
+        require_kind(kind, "decide")
         try:
-            return decide(_store(), Dispatcher(self.app, _store(), execution), execution, block)
+            return decide(_store(), _dispatcher(self.app, execution), execution, block)
         except Exception as error:
             _store().set_problem(execution, f"block {block} can't be decided on: {error!r}")
             raise
 
     @app.task(name=FINALISE)
-    def finalise_sweep(execution: str) -> dict[str, Any]:
+    def finalise_sweep(kind: str, execution: str) -> dict[str, Any]:
         """Write the sweep's summary and report."""
         from worker.aggregation import finalise
 
+        require_kind(kind, "finalise")
         try:
             return finalise(_store(), execution)
         except Exception as error:

@@ -14,6 +14,9 @@ ThroughputMethod = Literal["tokens_over_eval_time", "mean_of_call_rates"]
 """How one run's throughput comes from its calls: Σ tokens / Σ eval time of the server (the tokens
 that this time covers), or the mean of the calls' rates where the server does not report both for every call."""
 
+ThroughputSource = Literal["server", "client"]
+"""Whose clock a call's rate is by."""
+
 ALL_STAGES = "all"
 
 
@@ -35,7 +38,7 @@ class Call(Strict):
     """``None``: not known."""
     ttft_ms: float | None
     throughput_tok_s: float | None
-    throughput_source: Literal["server", "client"] | None
+    throughput_source: ThroughputSource | None
     tokens: int | None
     prompt_tokens: int | None
     cached_tokens: int | None

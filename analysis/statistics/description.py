@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from analysis.statistics import sequential
-from analysis.statistics.estimate import Estimate, SdKind, estimate
+from analysis.statistics.estimate import Estimate, SdKind, moments
 from analysis.statistics.interval import Interval
 from analysis.statistics.intervals import mean_interval, median_interval
 from analysis.statistics.percentiles import Percentile, percentiles
@@ -57,7 +57,7 @@ def describe(
     if not known:
         return Description.none()
     return Description(
-        **dict(estimate(known, kind)),
+        **moments(known, kind),
         median=quantile_of_sorted(known, 0.5),
         q1=quantile_of_sorted(known, 0.25),
         q3=quantile_of_sorted(known, 0.75),

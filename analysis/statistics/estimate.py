@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal
-
-import numpy as np
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal, TypedDict
 
 from contracts.base import Strict
 
@@ -32,17 +31,38 @@ def estimate(values: Iterable[float | None], kind: SdKind = "sample") -> Estimat
 
     The result does not depend on the order of the values.
     """
-    known = np.sort(np.array([value for value in values if value is not None], dtype=np.float64))
-    if known.size == 0:
-        return Estimate(n=0, mean=None, sd=None, cv=None)
-    mean = float(np.mean(known))
-    if known.size == 1:
-        return Estimate(n=1, mean=mean, sd=None, cv=None)
-    sd = float(np.std(known, ddof=_DDOF[kind]))
-    return Estimate(n=known.size, mean=mean, sd=sd, cv=_ratio(sd, mean))
+    known = [value for value in values if value is not None]
+    return Estimate(**moments(known, kind))
+
+
+class Moments(TypedDict):
+    """The fields of an :class:`Estimate`."""
+
+    n: int
+    mean: float | None
+    sd: float | None
+    cv: float | None
+
+
+def moments(known: Sequence[float], kind: SdKind = "sample") -> Moments:
+    """Return what an :class:`Estimate` of the values holds.
+
+    Sums are exact before they are rounded once (J. R. Shewchuk, Adaptive precision floating-point arithmetic, 1997),
+    so that neither order nor machine changes a digit.
+    """
+    n = len(known)
+    if n == 0:
+        return {"n": 0, "mean": None, "sd": None, "cv": None}
+    mean = math.fsum(known) / n
+    if n == 1:
+        return {"n": 1, "mean": float(known[0]), "sd": None, "cv": None}
+    squares = [(value - mean) * (value - mean) for value in known]
+    sd = math.sqrt(math.fsum(squares) / (n - _DDOF[kind]))
+    return {"n": n, "mean": mean, "sd": sd, "cv": _ratio(sd, mean)}
 
 
 def _ratio(sd: float, mean: float) -> float | None:
-    with np.errstate(all="ignore"):
-        ratio = float(np.divide(sd, mean))
-    return ratio if np.isfinite(ratio) else None
+    if mean == 0:
+        return None
+    ratio = sd / mean
+    return ratio if math.isfinite(ratio) else None

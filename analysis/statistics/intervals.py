@@ -7,14 +7,19 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
+from analysis.statistics.estimate import moments
 from analysis.statistics.interval import LEVEL, Interval
 from analysis.statistics.quantiles import quantile_of_sorted
-from analysis.statistics.resamples import resampled_sums
+from analysis.statistics.resamples import ROUNDING, resampled_sums
 
 BOOTSTRAP_FROM = 8
 """Values from which the mean's interval is a bootstrap; below, resamples are too few different ones."""
+ANALYTIC_FROM = 30
+"""Values from which the resamples tell no more than the formula: the ends of both differ by 0.5 % of the width in the
+median, which is less than what 10,000 resamples leave to chance (docs/statistics.md)."""
 MEDIAN_FROM = 6
 """Values from which minimum to maximum holds the median with 95 %: 1 − 2 · 0.5⁶ = 0.969."""
 
@@ -22,19 +27,21 @@ MEDIAN_FROM = 6
 def mean_interval(values: Sequence[float]) -> Interval | None:
     """Return the interval of the mean: t below :data:`BOOTSTRAP_FROM` values, BCa from there on.
 
-    ``None`` for fewer than two values, and where all are equal: that shows that the figure is coarser than
-    its variation, not that there is none.
+    From :data:`ANALYTIC_FROM` values BCa's ends are computed instead of resampled. ``None`` for fewer than two
+    values, and where all are equal: that shows that the figure is coarser than its variation, not that there is none.
     """
     if len(values) < 2 or min(values) == max(values):
         return None
-    return t_interval(values) if len(values) < BOOTSTRAP_FROM else bca_interval(values)
+    if len(values) < BOOTSTRAP_FROM:
+        return t_interval(values)
+    return bca_interval(values) if len(values) < ANALYTIC_FROM else abc_interval(values)
 
 
 def t_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
     """Return Student's interval of the mean of at least two values ("The probable error of a mean", 1908)."""
-    known = np.sort(np.asarray(values, dtype=np.float64))
-    mean = float(np.mean(known))
-    half = _t(known.size, level) * float(np.std(known, ddof=1)) / math.sqrt(known.size)
+    made = moments(values)
+    mean, sd = made["mean"] or 0.0, made["sd"] or 0.0
+    half = _t(len(values), level) * sd / math.sqrt(len(values))
     return Interval(low=mean - half, high=mean + half, level=level, method="t")
 
 
@@ -48,22 +55,52 @@ def bca_interval(values: Sequence[float], level: float = LEVEL, *, expanded: boo
     """
     known = np.sort(np.asarray(values, dtype=np.float64))
     n = known.size
-    mean = float(np.mean(known))
+    mean = math.fsum(known) / n
     off = known - mean
     scale = float(np.max(np.abs(off)))
     off = off / scale
     sums = resampled_sums(off)
     # A resample whose mean is the sample's counts by half; its sum is 0 but for rounding.
-    rounding = 1e-12 * n
+    rounding = ROUNDING * n
     below, up_to = np.searchsorted(sums, (-rounding, rounding))
     bias = float(special.ndtri((below + up_to) / 2 / sums.size))
-    acceleration = float(np.sum(off**3) / (6 * np.sum(off**2) ** 1.5))
-    normal = math.sqrt(n / (n - 1)) * _t(n, level) if expanded else float(special.ndtri((1 + level) / 2))
+    acceleration = _acceleration(off)
+    normal = _normal(n, level, expanded)
     low, high = (
         mean + scale * quantile_of_sorted(sums, _adjusted(z, bias, acceleration)) / n
         for z in (-normal, normal)
     )
     return Interval(low=low, high=high, level=level, method="bca")
+
+
+def abc_interval(values: Sequence[float], level: float = LEVEL, *, expanded: bool = True) -> Interval:
+    """Return BCa's interval of the mean without resamples, of values that are not all equal.
+
+    The ABC interval ("approximate bootstrap confidence") of T. J. DiCiccio and B. Efron, "More accurate confidence
+    intervals in exponential families", Biometrika 79 (1992) 231–245; for a mean, which is linear in its weights, it
+    is in closed form: mean + σ (a + z) / (1 − a (a + z))², with a the acceleration, σ² = Σ (x − mean)² / n².
+    ``expanded`` as of :func:`bca_interval`.
+    """
+    n = len(values)
+    mean = math.fsum(values) / n
+    off = np.sort(np.asarray(values, dtype=np.float64)) - mean
+    scale = float(np.max(np.abs(off)))
+    off = off / scale
+    a = _acceleration(off)
+    sigma = scale * math.sqrt(math.fsum(off * off)) / n
+    normal = _normal(n, level, expanded)
+    low, high = (mean + sigma * (a + z) / (1 - a * (a + z)) ** 2 for z in (-normal, normal))
+    return Interval(low=low, high=high, level=level, method="bca")
+
+
+def _acceleration(off: npt.NDArray[np.float64]) -> float:
+    """Return BCa's acceleration of a mean from the deviations: Σ d³ / (6 (Σ d²)^1.5)."""
+    squares = off * off
+    return math.fsum(squares * off) / (6 * math.fsum(squares) ** 1.5)
+
+
+def _normal(n: int, level: float, expanded: bool) -> float:
+    return math.sqrt(n / (n - 1)) * _t(n, level) if expanded else float(special.ndtri((1 + level) / 2))
 
 
 def _adjusted(z: float, bias: float, acceleration: float) -> float:

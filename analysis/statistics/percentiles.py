@@ -50,8 +50,15 @@ def percentiles(values: Sequence[float], percents: Sequence[float] = TAIL_PERCEN
 
 def _percentile(values: Sequence[float], percent: float) -> Percentile:
     needs = needed(percent)
-    value = quantile(values, percent / 100) if len(values) >= needs else None
-    return Percentile(percent=percent, value=value, needs=needs)
+    if len(values) < needs:
+        return _none(percent)
+    return Percentile(percent=percent, value=quantile(values, percent / 100), needs=needs)
+
+
+@cache
+def _none(percent: float) -> Percentile:
+    """One for all that can't be carried: they are frozen, and there are hundreds in a report."""
+    return Percentile(percent=percent, value=None, needs=needed(percent))
 
 
 def shortfall(percentile: Percentile, n: int, what: str = "values") -> str | None:

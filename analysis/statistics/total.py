@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-
-import numpy as np
 
 
 def total_float(values: Sequence[float | None]) -> float | None:
     """Sum of the known values, whatever their order; ``None`` where none is known."""
     known = [value for value in values if value is not None]
-    return float(np.sum(np.sort(np.array(known, dtype=np.float64)))) if known else None
+    return math.fsum(known) if known else None
 
 
 def total_count(values: Sequence[int | None]) -> int | None:

@@ -36,7 +36,15 @@ def test_a_sweep_ends_with_its_report(cluster: Cluster, tmp_path: Path, corpus: 
     cluster.slot("s0", server)
     output, folder = cluster.run(write_sweep(tmp_path, warmup=1, runs=2))
 
-    names = {"manifest.json", "facts.json", "stages.jsonl", "summary.json", "report.md", "report.html"}
+    names = {
+        "manifest.json",
+        "order.jsonl",
+        "facts.json",
+        "stages.jsonl",
+        "summary.json",
+        "report.md",
+        "report.html",
+    }
     assert {path.name for path in folder.iterdir()} == names
     assert folder.parent.name == "test"
     made = manifest(folder)

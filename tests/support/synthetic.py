@@ -19,6 +19,7 @@ from analysis.results_folder import FACTS_FILE, MANIFEST_FILE, write_report
 from analysis.stages_io import write_stages
 from analysis.summary import summarise_records
 from contracts.base import content_hash
+from contracts.blocks import shuffled
 from contracts.configuration import Configuration
 from contracts.facts import Facts, FileFact
 from contracts.floor import MeasurementFloor
@@ -28,7 +29,7 @@ from contracts.outcome import HostIdentity, ServerIdentity
 from contracts.records import StageRecord
 from contracts.sweep import SweepSpec
 from contracts.telemetry import GpuTelemetry, StageTelemetry
-from producer.plan import configurations, shuffled
+from producer.plan import configurations
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 AXES: Mapping[str, Sequence[Any]] = {"num_gpu": (40, 80), "temperature": (0.2, 0.8)}

@@ -1,10 +1,11 @@
-"""The HTTP client below every server's client, and plain bounded GETs for identification."""
+"""The connections below every server's client, and plain bounded requests for identification."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import contextlib
+import json
 import os
 import socket
 import ssl
@@ -60,7 +61,11 @@ def _is_host(host: str) -> bool:
 
 
 class Connection:
-    """One httpx client for one server. Proxies and credentials of the environment are not used."""
+    """The connections to one server. Proxies and credentials of the environment are not used.
+
+    Requests go straight to httpx's transport: what its client adds (redirects, cookies, authentication flows) is
+    not used here and costs as much again as the rest.
+    """
 
     def __init__(self, url: str, timeouts: Timeouts | None = None, *, plain: bool = False) -> None:
         """``plain``: httpx's own HTTP path also where ours would do, to compare the two."""
@@ -74,13 +79,6 @@ class Connection:
         self._urls: dict[str, httpx.URL] = {}
         self._transport = _transport(self.url, plain)
         self._warming: dict[str, httpx.Request] = {}
-        self.client = httpx.AsyncClient(
-            headers=headers,
-            transport=self._transport,
-            trust_env=False,
-            follow_redirects=False,
-            timeout=httpx.Timeout(None, connect=self.timeouts.connect),
-        )
 
     async def ask(self, path: str, payload: dict[str, Any] | None = None) -> Answer:
         """GET ``path``, or POST ``payload`` there, and return the answer; never more than 8 MiB.
@@ -123,8 +121,7 @@ class Connection:
     async def open(self, path: str, body: bytes, clock: CallClock, connect_s: float | None) -> httpx.Response:
         """POST ``body`` to ``path`` and return the response at its headers; it must be closed.
 
-        Straight by the transport: what a client adds (redirects, cookies, authentication flows) is not used
-        here and costs as much again as the rest. Raises httpx.TransportError.
+        Raises httpx.TransportError.
         """
         request = self._request("POST", path, body, connect_s)
         request.extensions[CLOCK] = clock
@@ -142,30 +139,30 @@ class Connection:
 
     async def _pass_by(self, request: httpx.Request) -> None:
         """Send a GET and read its answer without keeping it; a long one is not read to its end."""
-        response = await self._transport.handle_async_request(request)
-        try:
-            assert isinstance(response.stream, httpx.AsyncByteStream)
-            size = 0
-            async for chunk in response.stream:
-                size += len(chunk)
-                if size > MAX_ANSWER_BYTES:
-                    break
-        finally:
-            await response.aclose()
+        await self._body(await self._transport.handle_async_request(request))
 
     async def _ask(self, path: str, payload: dict[str, Any] | None) -> Answer:
-        method = "GET" if payload is None else "POST"
-        async with self.client.stream(method, self.url + path, json=payload) as response:
-            body = bytearray()
-            async for chunk in response.aiter_raw():
+        body = None if payload is None else json.dumps(payload).encode()
+        request = self._request("GET" if body is None else "POST", path, body, None)
+        response = await self._transport.handle_async_request(request)
+        return Answer(path, response.status_code, await self._body(response))
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        """Return the response's body, as far as it is not too long, and close it."""
+        body = bytearray()
+        try:
+            assert isinstance(response.stream, httpx.AsyncByteStream)
+            async for chunk in response.stream:
                 body += chunk
                 if len(body) > MAX_ANSWER_BYTES:
                     break
-        return Answer(path, response.status_code, bytes(body))
+        finally:
+            await response.stream.aclose()
+        return bytes(body)
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self.client.aclose()
+        await self._transport.aclose()
 
 
 def _transport(url: str, plain: bool) -> httpx.AsyncBaseTransport:

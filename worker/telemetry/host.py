@@ -6,7 +6,9 @@ import os
 import platform
 import socket
 import threading
+import time
 from collections.abc import Sequence
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -19,10 +21,26 @@ NVML_S = 2.0
 DISTRIBUTION = "chimera-bench"
 _CPU_INFO = Path("/proc/cpuinfo")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+AGAIN_S = 60.0
+
+_known: dict[tuple[int, tuple[int, ...] | None], tuple[float, HostIdentity]] = {}
+"""By process and GPU indices: when it was found out, and what."""
 
 
 def host_identity(gpu_indices: Sequence[int] | None = None) -> HostIdentity:
-    """Return what is known of this machine and process; of its GPUs, those of ``gpu_indices`` or all."""
+    """Return what is known of this machine and process; of its GPUs, those of ``gpu_indices`` or all.
+
+    Found out once a process, or again where NVML told nothing: then only after a minute.
+    """
+    wanted = None if gpu_indices is None else tuple(gpu_indices)
+    key = (os.getpid(), wanted)  # a forked process is another one
+    known = _known.get(key)
+    if known is None or (known[1].gpus is None and time.monotonic() - known[0] > AGAIN_S):
+        known = _known[key] = (time.monotonic(), _find_out(wanted))
+    return known[1]
+
+
+def _find_out(gpu_indices: Sequence[int] | None) -> HostIdentity:
     return HostIdentity(
         host=socket.gethostname(),
         pid=os.getpid(),
@@ -46,6 +64,7 @@ def _gpus(indices: Sequence[int] | None) -> tuple[GpuIdentity, ...] | None:
     return found[0] if found else None
 
 
+@cache
 def boot_id() -> str | None:
     """Return the id of this boot (Linux); ``None`` where the system has none.
 

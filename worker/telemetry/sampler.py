@@ -16,8 +16,7 @@ from typing import Any
 
 from contracts.telemetry import StageTelemetry
 from worker.measurement.clock import now_ns
-from worker.telemetry.gpu_reader import GpuReaders, open_gpus
-from worker.telemetry.host_reader import HostReader, open_host
+from worker.telemetry.readers import KeptReaders, Readers, open_readers
 from worker.telemetry.reading import describe
 from worker.telemetry.sample import GpuKey, Sample
 from worker.telemetry.summary import bridge_ns, summarise
@@ -31,7 +30,7 @@ FIRST_SAMPLE_S = 2.0
 JOIN_S = 0.5
 """How long ``stop`` waits for the thread, beside its last samples."""
 LAST_SAMPLES = 2
-"""Taken after the end where a GPU has an energy counter: its last step before the end shows only then."""
+"""Taken at most after the end where a GPU has an energy counter: its last step before the end shows only then."""
 
 _hung: list[threading.Thread] = []
 """Threads of this process that did not come back from NVML."""
@@ -44,7 +43,8 @@ class TelemetrySampler:
     not change; ``None``: all GPUs of the host. ``nvml`` stands in for the module ``pynvml``.
 
     A reading that fails is ``None`` in that sample, and is given up after ten failures in a row; a call of
-    NVML that hangs hangs this object's thread and nothing else. :attr:`notes` tells of both.
+    NVML that hangs hangs this object's thread and nothing else. :attr:`notes` tells of both. With
+    ``kept_readers`` what is read from stays open for the next sampler.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class TelemetrySampler:
         nvml: Any = None,
         clock: Callable[[], int] = now_ns,
         kept_s: float = KEPT_S,
+        kept_readers: KeptReaders | None = None,
     ) -> None:
         if period_s <= 0:
             raise ValueError(f"period_s must be above 0, not {period_s}")
@@ -62,9 +63,11 @@ class TelemetrySampler:
         self._gpu_indices = gpu_indices
         self._nvml = nvml
         self._clock = clock
+        self._kept_readers = kept_readers
         self._samples: deque[Sample] = deque(maxlen=max(round(kept_s / period_s), 2))
         self._guard = threading.Lock()  # a deque can't be copied while it grows
         self._notes: list[str] = []
+        self._readers_notes: list[str] = []
         self._gpus: tuple[GpuKey, ...] | None = None
         self._has_sample = threading.Event()
         self._stopping = threading.Event()
@@ -73,7 +76,7 @@ class TelemetrySampler:
     @property
     def notes(self) -> tuple[str, ...]:
         """What could not be sampled, and why."""
-        return tuple(self._notes)
+        return (*self._readers_notes, *self._notes)
 
     def start(self) -> None:
         """Start sampling; return at the first sample, or without it where that takes too long."""
@@ -118,42 +121,61 @@ class TelemetrySampler:
             return StageTelemetry(samples=0, period_s=self._period_s)
 
     def _run(self) -> None:
-        host: HostReader | None = None
-        gpus: GpuReaders | None = None
+        readers: Readers | None = None
         try:
-            host = open_host(self._note)
-            gpus = self._open_gpus()
+            readers = self._open()
             for _ in ticks(int(self._period_s * 1e9), self._clock, self._stopping.wait):
-                self._sample(host, gpus)
-            self._sample(host, gpus)
-            for _ in range(LAST_SAMPLES if self._has_counter() else 0):
-                time.sleep(self._last_period_s)
-                self._sample(host, gpus)
+                self._sample(readers)
+            self._sample(readers)
+            self._see_counters_step(readers)
         except Exception as error:
             self._note(f"sampling ended: {type(error).__name__}: {describe(error)}")
+            if readers:
+                readers.close()
+        else:
+            if self._kept_readers is not None:
+                self._kept_readers.give_back(self._gpu_indices, readers)
+            else:
+                readers.close()
         finally:
             self._has_sample.set()
-            if gpus:
-                gpus.close()
-            if host:
-                host.close()
 
-    def _open_gpus(self) -> GpuReaders | None:
-        if any(thread.is_alive() for thread in _hung):
-            self._note("GPUs are not sampled: NVML hangs since an earlier measurement")
-            return None
-        gpus = open_gpus(self._nvml, self._gpu_indices, self._note, bridge_ns(self._period_s))
-        self._gpus = None if gpus is None else gpus.keys
-        return gpus
+    def _open(self) -> Readers:
+        readers = None if self._kept_readers is None else self._kept_readers.take(self._gpu_indices)
+        if readers is None:
+            hangs = any(thread.is_alive() for thread in _hung)
+            if hangs:
+                self._note("GPUs are not sampled: NVML hangs since an earlier measurement")
+            readers = open_readers(
+                self._nvml,
+                self._gpu_indices,
+                self._readers_notes,
+                bridge_ns(self._period_s),
+                with_gpus=not hangs,
+            )
+        self._readers_notes = readers.notes
+        self._gpus = None if readers.gpus is None else readers.gpus.keys
+        return readers
 
-    def _sample(self, host: HostReader, gpus: GpuReaders | None) -> None:
-        sample = Sample(self._clock(), host.read(), gpus.read(self._clock) if gpus else ())
+    def _sample(self, readers: Readers) -> None:
+        gpus = readers.gpus.read(self._clock) if readers.gpus else ()
+        sample = Sample(self._clock(), readers.host.read(), gpus)
         with self._guard:
             self._samples.append(sample)
         self._has_sample.set()
 
-    def _has_counter(self) -> bool:
-        return any(gpu.energy_mj is not None for gpu in self._samples[-1].gpus)
+    def _see_counters_step(self, readers: Readers) -> None:
+        """Sample on, in the same pace, until each energy counter has stepped, or ``LAST_SAMPLES`` times."""
+        before = self._counters()
+        for _ in range(LAST_SAMPLES):
+            if not any(gpu in before and before[gpu] == mj for gpu, mj in self._counters().items()):
+                return
+            time.sleep(self._last_period_s)
+            self._sample(readers)
+
+    def _counters(self) -> dict[int, int]:
+        gpus = self._samples[-1].gpus
+        return {gpu.gpu: gpu.energy_mj for gpu in gpus if gpu.energy_mj is not None}
 
     def _note(self, text: str) -> None:
         self._notes.append(text)

@@ -199,7 +199,7 @@ async def connect(host: str, port: int) -> Wire:
     """Connect to the first address of ``host`` that answers. Raises OSError."""
     loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = _numeric(host, port) or await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError:  # of the "idna" codec
         raise OSError(f"{host!r} is not a host name") from None
     failure: OSError | None = None
@@ -218,6 +218,14 @@ async def connect(host: str, port: int) -> Wire:
             sock.close()
             raise
     raise failure or OSError(f"{host} has no address")
+
+
+def _numeric(host: str, port: int) -> list[tuple[Any, Any, int, str, Any]]:
+    """Return the address that ``host`` is; none: it is a name, which a thread has to look up."""
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        return []
 
 
 def _distinct(found: Sequence[tuple[int, int, int, str, Any]]) -> Iterator[tuple[int, int, int, Any]]:

@@ -1,0 +1,121 @@
+"""The parts of a small cluster, each in a process of its own that can be ill-treated, and started again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from benchmarks.chaos.model_server import ModelServer
+from benchmarks.chaos.redis_server import RedisServer
+from contracts.redis_client import connect
+from contracts.settings import BROKER
+from contracts.store import Store
+from producer.processes import Child
+
+READY_S = 60.0
+POOL = "chaos"
+SCHEDULE: dict[str, float | str] = {"ttft_ms": 1, "itl_ms": 1, "tokens": 12}
+"""Of a model server: calls that are next to nothing, and answers just long enough not to be degenerate."""
+
+
+class Parts:
+    """Redis, model servers, workers, aggregator and producer below one folder; :meth:`stop` ends all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.traps = folder / "traps"
+        self.traps.mkdir(parents=True)
+        self.redis = RedisServer(folder / "redis")
+        self.store = Store(connect(self.redis.url))
+        self.servers: dict[str, ModelServer] = {}
+        self.workers: dict[str, Child] = {}
+        self.aggregators: list[Child] = []
+        self._children: list[Child] = []
+
+    def server(self, slot: str, **schedule: float | str) -> ModelServer:
+        """Start the slot's model server."""
+        self.servers[slot] = ModelServer(self.folder, f"server-{slot}", **(schedule or SCHEDULE))
+        return self.servers[slot]
+
+    def slot(
+        self,
+        name: str,
+        *,
+        max_deadline: float = 60,
+        environment: dict[str, str] | None = None,
+        wait: bool = True,
+    ) -> Child:
+        """Start the slot's worker, with its model server where it has none yet; wait until it is live."""
+        server = self.servers.get(name) or self.server(name)
+        arguments = ["--slot", name, "--server", server.url, "--pool", POOL, "--wait", str(READY_S)]
+        arguments += ["--max-deadline", str(max_deadline)]
+        worker = self._trapped(f"worker-{name}", "worker", *arguments, environment=environment)
+        self.workers[name] = worker
+        if wait:
+            worker.wait_until(lambda: self._pid_of(name) == worker.pid, seconds=READY_S)
+        return worker
+
+    def aggregator(self, *, wait: bool = True) -> Child:
+        """Start an aggregator; wait until one is live."""
+        aggregator = self._trapped("aggregator", "worker", "--aggregator")
+        self.aggregators.append(aggregator)
+        if wait:
+            aggregator.wait_until(self.store.has_aggregator, seconds=READY_S)
+        return aggregator
+
+    def run(self, sweep: Path, *arguments: str) -> Child:
+        """Start ``chimera run`` in the background."""
+        results = ["--results", str(self.results), "--no-calibrate"]
+        return self._trapped("run", "producer", "run", str(sweep), *results, *arguments)
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    @property
+    def executions(self) -> list[str]:
+        """All executions that the store knows."""
+        return sorted({str(key).split(":")[2] for key in self.store.client.scan_iter("chimera:x:*:state")})
+
+    def arm(self, point: str, whom: str = "worker") -> None:
+        """Have the next process that comes to ``point`` die there: its ``worker`` too, or the ``process`` alone."""
+        path = self.traps / f".{point}"
+        path.write_text(whom)
+        path.rename(self.traps / point)
+
+    def armed(self, point: str) -> bool:
+        return (self.traps / point).exists()
+
+    def left_over(self) -> list[str]:
+        """Return the processes that still carry this broker's URL in their environment."""
+        marker = f"{BROKER}={self.redis.url}".encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if marker in (process / "environ").read_bytes().split(b"\0"):
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:
+                continue
+        return found
+
+    def stop(self) -> None:
+        for child in reversed(self._children):
+            child.stop_now()
+        for server in self.servers.values():
+            server.child.stop_now()
+        self.redis.stop()
+
+    def _pid_of(self, slot: str) -> int | None:
+        status = self.store.slot(slot)
+        return None if status is None else status.pid
+
+    def _trapped(
+        self, name: str, package: str, *arguments: str, environment: dict[str, str] | None = None
+    ) -> Child:
+        command = [sys.executable, "-m", "benchmarks.chaos.trapped", str(self.traps), package, *arguments]
+        variables = {BROKER: self.redis.url, "COLUMNS": "200", **(environment or {})}
+        index = sum(1 for child in self._children if child.name == name)
+        log = self.folder / f"{name}-{index}.log"
+        child = Child(name, command, log=log, environment=variables)
+        self._children.append(child)
+        return child

@@ -1,0 +1,77 @@
+"""Celery's queues as Redis keeps them: their lengths, their messages, and moving these from one to another.
+
+A queue is a list for each priority; kombu pushes at its left end and takes from its right. What is here relies on
+kombu's names only (``<queue>\\x06\\x16<step>``) and never changes a message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal, cast
+
+import redis
+
+from contracts.queues import PRIORITY_STEPS, SEPARATOR, slot_queue
+from contracts.store.keys import execution_key
+from contracts.store.scripts import MOVE
+
+_ID = re.compile(r'"id": "([^"]+)"')
+
+
+class Queues:
+    """Part of :class:`contracts.store.Store`."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.client = client
+        self._move = client.register_script(MOVE)
+
+    def queued(self, queue: str) -> int:
+        """Return how many messages wait in a queue, of all priorities."""
+        with self.client.pipeline(transaction=False) as pipe:
+            for name in lists_of(queue):
+                pipe.llen(name)
+            return sum(pipe.execute())
+
+    def queued_ids(self, queues: Iterable[str]) -> set[str]:
+        """Return the task ids of all messages that wait in the queues."""
+        found: set[str] = set()
+        for queue in queues:
+            for name in lists_of(queue):
+                for message in cast(list[str], self.client.lrange(name, 0, -1)):
+                    match = _ID.search(message)
+                    if match:
+                        found.add(match[1])
+        return found
+
+    def move(
+        self,
+        source: str,
+        target: str,
+        *,
+        most: int = 1_000_000,
+        first: Literal["oldest", "newest"] = "oldest",
+    ) -> int:
+        """Move messages to the end of another queue, in their order; return how many. At once, for each priority."""
+        moved = 0
+        for origin, end in zip(lists_of(source), lists_of(target), strict=True):
+            moved += int(cast(int, self._move(keys=[origin, end], args=[most - moved, first])))
+        return moved
+
+    def take_unit(self, execution: str, unit: str, slot: str) -> int:
+        """Move a unit's jobs into a slot's own queue; return how many: 0 where it was taken before."""
+        self.client.hset(execution_key(execution, "taken"), unit, slot)
+        return self.move(unit, slot_queue(slot))
+
+    def put_unit(self, execution: str, unit: str) -> None:
+        """Note a unit's queue before its jobs are moved there."""
+        self.client.hset(execution_key(execution, "taken"), unit, "")
+
+    def taken_units(self, execution: str) -> dict[str, str]:
+        """Return the queues of the units that were taken → the slot that took them; empty: it waits."""
+        return cast(dict[str, str], self.client.hgetall(execution_key(execution, "taken")))
+
+
+def lists_of(queue: str) -> list[str]:
+    """Return the names of a queue's lists, by priority."""
+    return [queue if step == 0 else f"{queue}{SEPARATOR}{step}" for step in PRIORITY_STEPS]

@@ -1,0 +1,78 @@
+"""Slots and aggregators in the store: who lives, what was found out about them, what is broken."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import redis
+from pydantic import ValidationError
+
+from contracts.breaker import Breaker
+from contracts.floor import MeasurementFloor
+from contracts.slots import SlotStatus
+from contracts.store.keys import aggregator_key, answer_key, breaker_key, floor_key, lease_key, slot_key
+
+
+class Slots:
+    """Part of :class:`contracts.store.Store`."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.client = client
+
+    def put_slot(self, status: SlotStatus, *, ttl_s: int) -> None:
+        self.client.set(slot_key(status.slot), status.model_dump_json(), ex=ttl_s)
+
+    def drop_slot(self, slot: str) -> None:
+        self.client.delete(slot_key(slot))
+
+    def slot(self, slot: str) -> SlotStatus | None:
+        text = self.client.get(slot_key(slot))
+        return None if text is None else SlotStatus.model_validate_json(str(text))
+
+    def slots(self) -> list[SlotStatus]:
+        """Return all live slots, by name."""
+        names = sorted(key.removeprefix(slot_key("")) for key in self.client.scan_iter(slot_key("*")))
+        return [status for name in names if (status := self.slot(name)) is not None]
+
+    def put_floor(self, slot: str, floor: MeasurementFloor) -> None:
+        self.client.set(floor_key(slot), floor.model_dump_json())
+
+    def put_answer(self, task_id: str, answer: dict[str, Any], *, ttl_s: int = 300) -> None:
+        self.client.set(answer_key(task_id), json.dumps(answer), ex=ttl_s)
+
+    def floor(self, slot: str) -> MeasurementFloor | None:
+        """Return what the slot's last calibration found, on whichever machine the slot was then."""
+        text = self.client.get(floor_key(slot))
+        try:
+            return None if text is None else MeasurementFloor.model_validate_json(str(text))
+        except ValidationError:
+            return None  # of another version: as good as none
+
+    def put_aggregator(self, name: str, *, ttl_s: int) -> None:
+        self.client.set(aggregator_key(name), "live", ex=ttl_s)
+
+    def drop_aggregator(self, name: str) -> None:
+        self.client.delete(aggregator_key(name))
+
+    def has_aggregator(self) -> bool:
+        """Return whether an aggregator is live."""
+        return next(self.client.scan_iter(aggregator_key("*")), None) is not None
+
+    def leased(self, slot: str) -> bool:
+        """Return whether a job measures on the slot now."""
+        return bool(self.client.exists(lease_key(slot)))
+
+    # --- circuit breakers -------------------------------------------------------------------
+
+    def breaker(self, slot: str) -> Breaker | None:
+        """Return the slot's circuit breaker; ``None``: it is closed."""
+        text = self.client.get(breaker_key(slot))
+        return None if text is None else Breaker.model_validate_json(str(text))
+
+    def put_breaker(self, breaker: Breaker) -> None:
+        self.client.set(breaker_key(breaker.slot), breaker.model_dump_json())
+
+    def drop_breaker(self, slot: str) -> None:
+        """Close the slot's circuit breaker."""
+        self.client.delete(breaker_key(slot))

@@ -1,0 +1,73 @@
+"""kill -9 at each point of a job's way, of a callback's, and in the middle of publishing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.chaos.parts import Parts
+from benchmarks.chaos.trapped import MEASURE_POINTS, PUBLISH_POINT
+from tests.support.chaos import cheap_sweep, ended
+from tests.support.cluster import wait_for
+
+
+def test_a_worker_may_die_anywhere_on_a_jobs_way(parts: Parts, tmp_path: Path) -> None:
+    """One sweep, and each point strikes another of its jobs: the waits for their leases are one wait."""
+    parts.aggregator()
+    worker = parts.slot("s0")
+    run = None
+    for point in MEASURE_POINTS:
+        parts.arm(point)
+        run = run or parts.run(cheap_sweep(tmp_path, runs=6))
+        wait_for(lambda w=worker: not w.alive, what=f"the worker dies when a job is {point}")
+        assert not parts.armed(point)
+        worker = parts.slot("s0")
+    assert run is not None
+    found = ended(parts, run)
+    assert (found.planned, found.complete) == (12, 12)
+    assert found.attempts > 12
+
+
+def test_a_pool_process_may_die_anywhere_on_a_jobs_way(parts: Parts, tmp_path: Path) -> None:
+    parts.aggregator()
+    worker = parts.slot("s0")
+    run = None
+    for point in MEASURE_POINTS:
+        parts.arm(point, "process")
+        run = run or parts.run(cheap_sweep(tmp_path, runs=6))
+        wait_for(lambda p=point: not parts.armed(p), what=f"the pool process dies when a job is {point}")
+    assert run is not None
+    found = ended(parts, run)
+    assert (found.planned, found.complete) == (12, 12)
+    assert worker.alive
+
+
+@pytest.mark.parametrize("point", ["called-back", "summarised", "counted", "finishing", "finished"])
+def test_an_aggregator_may_die_anywhere_in_its_callback(parts: Parts, tmp_path: Path, point: str) -> None:
+    parts.arm(point)
+    parts.slot("s0", wait=False)
+    aggregator = parts.aggregator()
+    wait_for(lambda: parts.store.slot("s0"), what="the slot is live")
+    run = parts.run(cheap_sweep(tmp_path, runs=2))
+    wait_for(lambda: not aggregator.alive, what=f"the aggregator dies where it is {point}")
+    parts.aggregator()
+    found = ended(parts, run)
+    assert (found.planned, found.complete, found.attempts) == (4, 4, 4)
+
+
+def test_a_producer_that_dies_while_it_publishes_is_resumed(parts: Parts, tmp_path: Path) -> None:
+    parts.slot("s0", wait=False)
+    parts.slot("s1", wait=False)
+    parts.aggregator()
+    for slot in ("s0", "s1"):
+        wait_for(lambda s=slot: parts.store.slot(s), what=f"slot {slot} is live")
+    sweep = cheap_sweep(tmp_path, configurations=3, runs=20)
+    parts.arm(PUBLISH_POINT, "process")
+    first = parts.run(sweep)
+    wait_for(lambda: not first.alive, what="the producer dies with half of the jobs on the wire")
+    assert not parts.armed(PUBLISH_POINT), first.log.read_text()
+    again = parts.run(sweep)
+    found = ended(parts, again)
+    assert (found.planned, found.complete, found.attempts) == (60, 60, 60)
+    assert "resuming the unfinished execution" in again.log.read_text()

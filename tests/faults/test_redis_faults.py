@@ -1,0 +1,77 @@
+"""Redis is killed, frozen, and short of memory: everybody waits, and goes on."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.chaos.parts import Parts
+from producer.processes import Child
+from tests.support.chaos import cheap_sweep, ended, for_a_while
+from tests.support.cluster import wait_for
+
+JOB = {"ttft_ms": 20, "itl_ms": 10, "tokens": 20}
+"""Two calls of 210 ms: whatever is done to Redis, it is in the middle of a job."""
+
+
+def started(parts: Parts, tmp_path: Path, **sweep: int) -> Child:
+    """Start two slots and a sweep; return it when it is well under way."""
+    for slot in ("s0", "s1"):
+        parts.server(slot, **JOB)
+        parts.slot(slot, wait=False)
+    parts.aggregator()
+    for slot in ("s0", "s1"):
+        wait_for(lambda s=slot: parts.store.slot(s), what=f"slot {slot} is live")
+    run = parts.run(cheap_sweep(tmp_path, **sweep))
+    wait_for(lambda: parts.executions and done(parts) >= 2, what="the first jobs are done")
+    return run
+
+
+def done(parts: Parts) -> int:
+    (execution,) = parts.executions
+    return parts.store.progress(execution).done
+
+
+@pytest.mark.parametrize("outage_s", [1, 3, 25])
+def test_a_killed_redis_is_waited_for(parts: Parts, tmp_path: Path, outage_s: float) -> None:
+    run = started(parts, tmp_path, runs=8)
+    parts.redis.restart(after_s=outage_s)
+    found = ended(parts, run)
+    assert (found.planned, found.complete) == (16, 16)
+    if outage_s > 10:  # shorter ones are over before a client gives up its tries
+        text = run.log.read_text()
+        assert "Redis is away; waiting for it" in text and "Redis is back" in text
+
+
+def test_redis_dies_again_and_again_at_the_last_job(parts: Parts, tmp_path: Path) -> None:
+    """The chord's last part, its callback and the finaliser are on their way when Redis is killed."""
+    run = started(parts, tmp_path, configurations=1, runs=6)
+    for least in (4, 5, 6):
+        wait_for(lambda n=least: done(parts) >= n, what=f"{least} jobs are done")
+        parts.redis.restart(after_s=0.5)
+    found = ended(parts, run)
+    assert (found.planned, found.complete) == (6, 6)
+
+
+def test_a_frozen_redis_is_waited_for(parts: Parts, tmp_path: Path) -> None:
+    run = started(parts, tmp_path, runs=8)
+    parts.redis.freeze()
+    time.sleep(30)  # what is tested is the time itself: every lease and sign of life ends meanwhile
+    parts.redis.thaw()
+    found = ended(parts, run)
+    assert (found.planned, found.complete) == (16, 16)
+
+
+def test_a_redis_without_memory_is_waited_for(parts: Parts, tmp_path: Path) -> None:
+    run = started(parts, tmp_path, runs=8)
+    parts.redis.refuse_writes()
+    wait_for(
+        lambda: "memory" in run.log.read_text(), seconds=30, what="it is said that Redis has no memory left"
+    )
+    before = done(parts)
+    assert for_a_while(lambda: run.alive and done(parts) == before, seconds=3)
+    parts.redis.limit_memory(0)
+    found = ended(parts, run)
+    assert (found.planned, found.complete) == (16, 16)
