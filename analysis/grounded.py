@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
 
 from analysis.grounding import Grounder, grounding_rate, measured_of_run, ungrounded_rate
-from analysis.models import Call, GroundingRate, RunFigures, TextGrounding
+from analysis.models import GroundingRate, RunFigures, TextGrounding
+from analysis.table import Calls
 from contracts.records import StageRecord
+
+RecordsOfRun: TypeAlias = Callable[[int], Sequence[StageRecord]]
+"""Run → its records, for what is in no row: texts."""
 
 
 @dataclass(frozen=True)
@@ -19,29 +25,46 @@ class Grounded:
     """``None``: nothing could be checked."""
 
     def of_run(self, run: int) -> tuple[TextGrounding, ...]:
-        return tuple(text for text in self.texts if text.run == run)
+        return tuple(self._by_run.get(run, ()))
+
+    @cached_property
+    def _by_run(self) -> dict[int, list[TextGrounding]]:
+        found: dict[int, list[TextGrounding]] = {}
+        for text in self.texts:
+            found.setdefault(text.run, []).append(text)
+        return found
 
     def rated(self, runs: Sequence[RunFigures]) -> tuple[RunFigures, ...]:
         """Return the runs with the fraction of their figures that is not supported."""
+        if self.rate is None:
+            return tuple(runs)
         return tuple(
             run.model_copy(update={"ungrounded_rate": ungrounded_rate(self.of_run(run.run))}) for run in runs
         )
 
 
 def ground_texts(
-    calls: Sequence[Call],
-    records: Sequence[StageRecord],
+    valid: Calls,
     runs: Sequence[RunFigures],
     parameters: Mapping[str, int | float] | None,
     grounder: Grounder | None,
+    records: RecordsOfRun,
 ) -> Grounded:
     """Check the texts of the valid calls; nothing where ``grounder`` is ``None``: the data are not known."""
     if grounder is None:
         return Grounded()
-    by_run = {run.run: grounder.with_measured(measured_of_run(run, parameters, len(runs))) for run in runs}
-    texts = tuple(
-        TextGrounding(run=call.run, stage=call.stage, figures=by_run[call.run].ground(record.text))
-        for call, record in zip(calls, records, strict=True)
-        if call.valid and record.text
-    )
-    return Grounded(texts, grounding_rate(texts) if texts else None)
+    figures = {run.run: run for run in runs}
+    texts: list[TextGrounding] = []
+    for run, rows in valid.by_run().items():
+        calls = Calls(rows)
+        stages = [stage for stage, has_text in zip(calls.stage, calls.has_text, strict=True) if has_text]
+        if not stages:
+            continue
+        of_run = grounder.with_measured(measured_of_run(figures[run], parameters, len(runs)))
+        written = {record.stage: record.text for record in records(run) if record.phase == "measured"}
+        texts += [
+            TextGrounding(run=run, stage=stage, figures=of_run.ground(text))
+            for stage in stages
+            if (text := written.get(stage))
+        ]
+    return Grounded(tuple(texts), grounding_rate(texts) if texts else None)

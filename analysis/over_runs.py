@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
-from analysis.models import Call, OverRuns, RunFigures, StageOverRuns, ThroughputMethod
+from analysis.models import OverRuns, RunFigures, StageOverRuns, ThroughputMethod
+from analysis.rows import Sampled, time_of
 from analysis.statistics.description import Description
-from analysis.statistics.estimate import estimate
+from analysis.statistics.estimate import SdKind, estimate
 from analysis.statistics.total import total_count, total_float
+from analysis.table import Calls, Values, known, place
 from contracts.formulas import NS_PER_MS, NS_PER_S
-from contracts.records import StageRecord
 from contracts.telemetry import joules_per_token
 
 _MS_PER_S = NS_PER_S / NS_PER_MS
@@ -18,32 +20,44 @@ _MS_PER_S = NS_PER_S / NS_PER_MS
 NO_RECORD = "no record"
 SUSPECT = "suspect"
 
-Measured: TypeAlias = tuple[Call, StageRecord]
-"""A measured call with the record that it was judged from."""
-
 Describe: TypeAlias = Callable[[Iterable[float | None]], Description]
 """How figures over runs are described: with which sd, and whether the number of runs was fixed beforehand."""
 
+_VALID, _COLD, _SUSPECT, _SAMPLED = place("valid"), place("cold"), place("suspect"), place("sampled")
+_RATE, _TTFT, _ITL, _DURATION = (
+    place(name) for name in ("throughput_tok_s", "ttft_ms", "itl_mean_ms", "total_duration_ms")
+)
+_TOKENS, _EVAL_TOKENS, _EVAL_MS, _SOURCE = (
+    place(name) for name in ("tokens", "eval_tokens", "eval_ms", "throughput_source")
+)
+_SLOT, _POOL, _HOST, _BLOCK, _LOAD, _STARTED = (
+    place(name) for name in ("slot", "pool", "host", "block", "load", "started_us")
+)
+_ENERGY, _THROTTLED = Sampled._fields.index("energy_j"), Sampled._fields.index("throttled")
 
-def throughput_method(calls: Iterable[Call]) -> ThroughputMethod:
+
+def throughput_method(valid: Calls) -> ThroughputMethod:
     """One method for all runs of a configuration: figures by different methods can't be averaged."""
-    timed = all(_eval_tokens(call) is not None and call.eval_ms for call in calls if call.valid)
+    timed = all(
+        decode_ms and (covered is not None or (source != "client" and tokens is not None))
+        for decode_ms, covered, source, tokens in zip(
+            valid.eval_ms, valid.eval_tokens, valid.throughput_source, valid.tokens, strict=True
+        )
+    )
     return "tokens_over_eval_time" if timed else "mean_of_call_rates"
 
 
 def run_figures(
-    calls: Sequence[Call], records: Sequence[StageRecord], complete: frozenset[int]
+    calls: Calls, method: ThroughputMethod, complete: frozenset[int]
 ) -> tuple[RunFigures, ...]:
-    """Return one figure a run of every metric; ``records`` are those of the calls, in their order."""
-    method = throughput_method(calls)
-    by_run: dict[int, list[Measured]] = {}
-    for call, record in zip(calls, records, strict=True):
-        by_run.setdefault(call.run, []).append((call, record))
-    made = [_run_figures(run, by_run[run], method, run in complete) for run in sorted(by_run)]
+    """Return one figure a run of every metric, in the order of the runs."""
+    made = [_run_figures(run, rows, method, run in complete) for run, rows in calls.by_run().items()]
     return tuple(_without_loading(run) for run in made) if _some_cold(made) else tuple(made)
 
 
-def over_runs(runs: Sequence[RunFigures], calls: Sequence[Call], describe: Describe) -> OverRuns:
+def over_runs(
+    runs: Sequence[RunFigures], valid: Calls, method: ThroughputMethod, describe: Describe
+) -> OverRuns:
     """Estimate over one figure per run, of the complete runs only.
 
     A run that lacks a stage is another mix of stages: its figure is shown, but a mean with it would
@@ -53,13 +67,14 @@ def over_runs(runs: Sequence[RunFigures], calls: Sequence[Call], describe: Descr
     complete = {run.run for run in whole}
 
     def described(name: str) -> Description:
-        return describe(getattr(run, name) for run in whole)
+        return describe([getattr(run, name) for run in whole])
 
+    of_whole = valid.rows if len(whole) == len(runs) else valid.where([run in complete for run in valid.run]).rows
     return OverRuns(
         throughput_tok_s=described("throughput_tok_s"),
-        throughput_method=throughput_method(calls),
+        throughput_method=method,
         mean_of_rates_tok_s=described("mean_of_rates_tok_s"),
-        ratio_of_sums_tok_s=_ratio_of_sums([call for call in calls if call.run in complete]),
+        ratio_of_sums_tok_s=_ratio_of_sums(of_whole),
         ttft_ms=described("ttft_ms"),
         itl_ms=described("itl_ms"),
         duration_ms=described("duration_ms"),
@@ -84,27 +99,28 @@ def _without_loading(run: RunFigures) -> RunFigures:
 
 
 def stages_over_runs(
-    calls: Sequence[Call], records: Sequence[StageRecord], planned: int | None, describe: Describe
+    calls: Calls, planned: int | None, describe: Describe, sd: SdKind
 ) -> tuple[StageOverRuns, ...]:
     """Estimate each stage over the runs in which its call is valid, in the order of first appearance."""
-    of_stage: dict[str, list[Measured]] = {}
-    for call, record in zip(calls, records, strict=True):
-        of_stage.setdefault(call.stage, []).append((call, record))
-    runs = {call.run for call in calls}
-    return tuple(_stage(stage, found, runs, planned, describe) for stage, found in of_stage.items())
+    runs = set(calls.run)
+    return tuple(
+        _stage(stage, found, runs, planned, describe, sd) for stage, found in calls.by_stage().items()
+    )
 
 
 def _stage(
-    stage: str, found: Sequence[Measured], runs: set[int], planned: int | None, describe: Describe
+    stage: str, found: Calls, runs: set[int], planned: int | None, describe: Describe, sd: SdKind
 ) -> StageOverRuns:
-    valid = [(call, record) for call, record in found if call.valid]
-    calls = [call for call, _ in valid]
     excluded: dict[str, int] = {}
-    for call, _ in found:
-        if not call.valid:
-            why = SUSPECT if call.outcome.valid else call.outcome.value
-            excluded[why] = excluded.get(why, 0) + 1
-    warm = [call for call in calls if call.cold is not True]
+    valid = found
+    if not all(found.valid):
+        valid = found.where(found.valid)
+        for outcome, counts in zip(found.judged, found.valid, strict=True):
+            if not counts:
+                why = SUSPECT if outcome.valid else outcome.value
+                excluded[why] = excluded.get(why, 0) + 1
+    cold = valid.where(one is True for one in valid.cold) if True in valid.cold else Calls([])
+    warm = valid.where(one is not True for one in valid.cold) if len(cold) else valid
     absent = len(runs | set(range(1, (planned or 0) + 1))) - len(found)
     if absent > 0:
         excluded[NO_RECORD] = absent
@@ -113,60 +129,62 @@ def _stage(
         planned=planned,
         ok=len(valid),
         excluded=excluded,
-        throughput_tok_s=describe(call.throughput_tok_s for call in calls),
-        ttft_ms=describe(call.ttft_ms for call in warm),
-        ttft_cold_ms=describe(call.ttft_ms for call in calls if call.cold is True),
-        itl_ms=describe(record.itl_mean_ms for _, record in valid),
-        duration_ms=describe(call.duration_ms for call in warm or calls),
-        tokens=describe(call.tokens for call in calls),
-        prompt_eval_ms=describe(call.prompt_eval_ms for call in calls),
-        eval_ms=describe(call.eval_ms for call in calls),
-        load_ms=describe(call.load_ms for call in calls),
+        throughput_tok_s=describe(valid.throughput_tok_s),
+        ttft_ms=describe(warm.ttft_ms),
+        ttft_cold_ms=describe(cold.ttft_ms),
+        itl_ms=describe(valid.itl_mean_ms),
+        duration_ms=describe((warm if len(warm) else valid).total_duration_ms),
+        tokens=describe(valid.tokens),
+        prompt_eval_ms=describe(valid.prompt_eval_ms),
+        eval_ms=describe(valid.eval_ms),
+        load_ms=describe(valid.load_ms),
+        call_duration_ms=estimate(valid.total_duration_ms, sd),
     )
 
 
 def _run_figures(
-    run: int, measured: Sequence[Measured], method: ThroughputMethod, complete: bool
+    run: int, rows: Sequence[Values], method: ThroughputMethod, complete: bool
 ) -> RunFigures:
-    calls = [call for call, _ in measured]
-    records = [record for _, record in measured]
-    valid = [(call, record) for call, record in measured if call.valid]
-    valid_calls = [call for call, _ in valid]
-    mean_of_rates = estimate(call.throughput_tok_s for call in valid_calls).mean
-    by_sums = method == "tokens_over_eval_time"
-    started = [record.started_at for record in records if record.started_at is not None]
-    colds = [call.cold for call in calls if call.cold is not None]
+    valid = [row for row in rows if row[_VALID]]
+    mean_of_rates = _mean([row[_RATE] for row in valid if row[_RATE] is not None])
+    started = [row[_STARTED] for row in rows if row[_STARTED] is not None]
+    colds = [row[_COLD] for row in rows if row[_COLD] is not None]
     return RunFigures(
         run=run,
         complete=complete,
-        calls=len(calls),
+        calls=len(rows),
         valid_calls=len(valid),
-        throughput_tok_s=_ratio_of_sums(valid_calls) if by_sums else mean_of_rates,
+        throughput_tok_s=_ratio_of_sums(valid) if method == "tokens_over_eval_time" else mean_of_rates,
         mean_of_rates_tok_s=mean_of_rates,
-        ttft_ms=estimate(call.ttft_ms for call in valid_calls if call.cold is not True).mean,
-        itl_ms=_all_known_mean([record.itl_mean_ms for _, record in valid]),
-        duration_ms=_all_known_sum([call.duration_ms for call in valid_calls]),
-        tokens=total_count([call.tokens for call in valid_calls]),
+        ttft_ms=_mean([row[_TTFT] for row in valid if row[_TTFT] is not None and row[_COLD] is not True]),
+        itl_ms=_all_known_mean([row[_ITL] for row in valid]),
+        duration_ms=_all_known_sum([row[_DURATION] for row in valid]),
+        tokens=total_count([row[_TOKENS] for row in valid]),
         joules_per_token=_joules_per_token(valid),
         cold_calls=sum(colds) if colds else None,
-        suspect_calls=sum(bool(call.suspect) for call in calls),
-        throttled=_throttled(records),
-        slot=_one([record.slot for record in records]),
-        pool=_one([record.pool for record in records]),
-        host=_one([record.host for record in records]),
-        block=next((record.block for record in records if record.block is not None), None),
-        started_at=min(started, default=None),
+        suspect_calls=sum(bool(row[_SUSPECT]) for row in rows),
+        throttled=_throttled(rows),
+        slot=_one([row[_SLOT] for row in rows]),
+        pool=_one([row[_POOL] for row in rows]),
+        host=_one([row[_HOST] for row in rows]),
+        block=next((row[_BLOCK] for row in rows if row[_BLOCK] is not None), None),
+        load=next((row[_LOAD] for row in rows if row[_LOAD] is not None), None),
+        started_at=time_of(min(started)) if started else None,
     )
 
 
-def _ratio_of_sums(calls: Sequence[Call]) -> float | None:
+def _ratio_of_sums(rows: Sequence[Values]) -> float | None:
     """Σ tokens / Σ eval time; ``None`` where not every call tells both."""
-    tokens = [_eval_tokens(call) for call in calls]
-    times = [call.eval_ms for call in calls]
-    if not calls or None in tokens or None in times:
+    tokens = [_covered(row) for row in rows]
+    times = [row[_EVAL_MS] for row in rows]
+    if not rows or None in tokens or None in times:
         return None
     total, eval_ms = total_count(tokens), total_float(times)
     return total / eval_ms * _MS_PER_S if total is not None and eval_ms else None
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None
 
 
 def _all_known_sum(values: Sequence[float | None]) -> float | None:
@@ -175,20 +193,20 @@ def _all_known_sum(values: Sequence[float | None]) -> float | None:
 
 
 def _all_known_mean(values: Sequence[float | None]) -> float | None:
-    return None if None in values else estimate(values).mean
+    return None if None in values else _mean(known(values))
 
 
-def _joules_per_token(valid: Sequence[Measured]) -> float | None:
-    energies = [record.telemetry.energy_j if record.telemetry else None for _, record in valid]
-    tokens = [call.tokens for call, _ in valid]
+def _joules_per_token(valid: Sequence[Values]) -> float | None:
+    energies = [row[_SAMPLED][_ENERGY] if row[_SAMPLED] else None for row in valid]
+    tokens = [row[_TOKENS] for row in valid]
     if None in energies or None in tokens:
         return None
     return joules_per_token(total_float(energies), total_count(tokens))
 
 
-def _throttled(records: Sequence[StageRecord]) -> bool | None:
+def _throttled(rows: Sequence[Values]) -> bool | None:
     """Any throttled call makes a throttled run; a call that does not tell makes "no" unknown."""
-    told = [record.telemetry.throttled if record.telemetry else None for record in records]
+    told = [row[_SAMPLED][_THROTTLED] if row[_SAMPLED] else None for row in rows]
     if any(told):
         return True
     return False if told and None not in told else None
@@ -196,12 +214,14 @@ def _throttled(records: Sequence[StageRecord]) -> bool | None:
 
 def _one(values: Sequence[str | None]) -> str | None:
     """One run is one job on one slot; ``None`` in foreign data."""
-    known = {value for value in values if value is not None}
-    return known.pop() if len(known) == 1 else None
+    known_ = {value for value in values if value is not None}
+    return known_.pop() if len(known_) == 1 else None
 
 
-def _eval_tokens(call: Call) -> int | None:
+def _covered(row: Values) -> int | None:
     """The tokens that the eval time covers: those told, else all (foreign data), unless the client timed them."""
-    if call.eval_tokens is not None or call.throughput_source == "client":
-        return call.eval_tokens
-    return call.tokens
+    covered: int | None = row[_EVAL_TOKENS]
+    if covered is not None or row[_SOURCE] == "client":
+        return covered
+    tokens: int | None = row[_TOKENS]
+    return tokens

@@ -137,5 +137,5 @@ def _why(c: ConfigurationSummary, set_back: bool) -> str | None:
     """``set_back``: the rule puts a degenerate configuration below others that are not."""
     if not c.degenerate_calls:
         return None
-    words = f"{c.degenerate_calls} of {len(c.calls)} calls degenerate ({kinds_words(c.rates)})"
+    words = f"{c.degenerate_calls} of {c.call_count} calls degenerate ({kinds_words(c.rates)})"
     return f"{words}: below every one without" if set_back else words

@@ -18,6 +18,8 @@ from contracts.telemetry import GpuTelemetry, StageTelemetry
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+LATEST_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+"""The last time of the calendar, as a row's ``started_us``."""
 
 
 class Sampled(NamedTuple):

@@ -2,53 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
 
-from analysis.models import Call, ShownRun, StageDuration
+from analysis.grounded import RecordsOfRun
+from analysis.judgement import rank_of
+from analysis.models import ShownRun, StageDuration
+from analysis.table import Calls, Columns
 from contracts.call import Outcome
-from contracts.records import INGEST_STAGE, StageRecord
+from contracts.records import INGEST_STAGE
 
 REPORT_STAGE = "report"
 _ANALYSIS_STAGE = "analysis"
 
 
-def choose(records: Sequence[StageRecord], calls: Sequence[Call]) -> ShownRun | None:
+def choose(stages: Columns, calls: Calls, records: RecordsOfRun) -> ShownRun | None:
     """Choose the last complete run with a report; else the last with a valid report call, any text, any record.
 
-    ``records`` are in order of run and stage; ``calls`` are the measured ones among them.
+    ``stages`` are in order of run and stage; ``calls`` are the measured ones among them.
     """
-    measured = [record for record in records if record.phase == "measured"]
+    measured = [run for run, warmup in zip(stages.run, stages.warmup, strict=True) if not warmup]
     if not measured:
         return None
-    valid = [call.run for call in calls if call.stage == REPORT_STAGE and call.outcome.valid]
-    with_text = [record.run for record in measured if record.text]
-    complete = _complete(calls)
-    whole = [run for run in valid if run in complete]
+    valid = {
+        run
+        for run, stage, outcome in zip(calls.run, calls.stage, calls.judged, strict=True)
+        if stage == REPORT_STAGE and outcome.valid
+    }
+    whole = valid & _complete(calls)
     if whole:
-        return _shown(whole[-1], "the last complete run", measured, calls)
+        return _shown(max(whole), "the last complete run", calls, records)
     if valid:
-        why = "no run is complete; the last run with a valid report call"
-        return _shown(valid[-1], why, measured, calls)
+        return _shown(max(valid), "no run is complete; the last run with a valid report call", calls, records)
+    with_text = [
+        run
+        for run, warmup, has_text in zip(stages.run, stages.warmup, stages.has_text, strict=True)
+        if has_text and not warmup
+    ]
     if with_text:
         why = "no run has a valid report call; the last run with any text"
-        return _shown(with_text[-1], why, measured, calls)
-    return _shown(measured[-1].run, "no run has a valid report call; the last run", measured, calls)
+        return _shown(max(with_text), why, calls, records)
+    return _shown(max(measured), "no run has a valid report call; the last run", calls, records)
 
 
-def _complete(calls: Sequence[Call]) -> set[int]:
+def _complete(calls: Calls) -> set[int]:
     """Runs with a valid call of every stage that any run has a call of."""
-    stages = {call.stage for call in calls}
-    valid: dict[int, set[str]] = {}
-    for call in calls:
-        if call.valid:
-            valid.setdefault(call.run, set()).add(call.stage)
-    return {run for run, of_run in valid.items() if of_run == stages}
+    stages = len(set(calls.stage))
+    valid = {(run, stage) for run, stage, ok in zip(calls.run, calls.stage, calls.valid, strict=True) if ok}
+    return {run for run, count in Counter(run for run, _ in valid).items() if count == stages}
 
 
-def _shown(run: int, why: str, measured: Sequence[StageRecord], calls: Sequence[Call]) -> ShownRun:
-    records = [record for record in measured if record.run == run]
+def _shown(run: int, why: str, calls: Calls, records_of_run: RecordsOfRun) -> ShownRun:
+    records = sorted(
+        (record for record in records_of_run(run) if record.phase == "measured"),
+        key=lambda record: rank_of(record.stage),
+    )
     stages = {record.stage: record for record in records}
-    outcomes: dict[str, Outcome] = {call.stage: call.outcome for call in calls if call.run == run}
+    outcomes: dict[str, Outcome] = {
+        stage: outcome
+        for of, stage, outcome in zip(calls.run, calls.stage, calls.judged, strict=True)
+        if of == run
+    }
     texts = [record for record in records if record.text and record.stage in outcomes]
     report = stages.get(REPORT_STAGE)
     text = report if report is not None and report.text else (texts[-1] if texts else None)

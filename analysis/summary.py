@@ -9,36 +9,40 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
+from statistics import median
 
 from analysis.aggregates import pool, pool_valid
-from analysis.applied import applied_parameters, context_of
+from analysis.applied import applied_parameters, contexts_of
 from analysis.comparisons import choose_baseline, compare_with_baseline
 from analysis.conditions import conditions
 from analysis.design import precision
 from analysis.exclusions import complete_runs, excluded
 from analysis.findings import findings, warnings_of
 from analysis.floor import sweep_floor
-from analysis.grounded import ground_texts
+from analysis.grounded import RecordsOfRun, ground_texts
 from analysis.grounding import Grounder
 from analysis.host_effects import host_effects
 from analysis.inert import inert_axes
-from analysis.judgement import first_calls_after_unload, in_order, judge, measured_calls
+from analysis.judgement import in_order, judge
 from analysis.main_effects import main_effects
 from analysis.models import ColdCall, ConfigurationSummary, RankingRule, SweepSummary
 from analysis.no_effect import text_hashes, without_effect
 from analysis.notes import notes
 from analysis.outliers import run_outliers
-from analysis.over_runs import over_runs, run_figures, stages_over_runs
+from analysis.over_runs import over_runs, run_figures, stages_over_runs, throughput_method
 from analysis.provenance import provenance, spec_hash
 from analysis.ranking import rank
-from analysis.rates import outcome_rates, suspect_calls
+from analysis.rates import outcome_rates, suspect_calls, suspect_reasons
+from analysis.room import MOST_ENTRIES, first, kept_calls, left_out, room_for
+from analysis.rows import LATEST_US, row_of, time_of
 from analysis.same_text import same_text
 from analysis.shown_run import choose
 from analysis.statistics.description import describe
 from analysis.statistics.estimate import SdKind, estimate
 from analysis.statistics.sequential import LAST_LOOK
+from analysis.table import Columns, Values, distinct, first_known, known
 from analysis.telemetry import telemetry_by_stage
 from analysis.trends import adjust_trends, configuration_trends
 from analysis.verdicts import ttft_verdict, verdict
@@ -53,6 +57,7 @@ __all__ = [
     "SweepSummary",
     "summarise_configuration",
     "summarise_records",
+    "summarise_rows",
     "summarise_sweep",
 ]
 
@@ -67,58 +72,110 @@ def summarise_configuration(
     until: RunsSpec | None = None,
     grounder: Grounder | None = None,
     sd: SdKind = "sample",
+    room: int = MOST_ENTRIES,
 ) -> ConfigurationSummary:
-    """Summarise all records, of every phase, of one configuration and one agent.
+    """Summarise all records, of every phase, of one configuration and one agent; see :func:`summarise_rows`."""
+    of_run: dict[int, list[StageRecord]] = {}
+    for record in records:
+        of_run.setdefault(record.run, []).append(record)
+    return summarise_rows(
+        (row_of(record) for found in of_run.values() for record in found),
+        of_run.__getitem__,
+        configuration=configuration,
+        runs_planned=runs_planned,
+        until=until,
+        grounder=grounder,
+        sd=sd,
+        room=room,
+    )
 
-    ``configuration`` tells what it is where no record does: without records it is needed. ``until``: the number
-    of runs was not fixed, so that intervals are confidence sequences. ``grounder`` knows the ingested data.
+
+def summarise_rows(
+    rows: Iterable[Values],
+    records: RecordsOfRun,
+    *,
+    configuration: Configuration | None = None,
+    runs_planned: int | None = None,
+    until: RunsSpec | None = None,
+    grounder: Grounder | None = None,
+    sd: SdKind = "sample",
+    room: int = MOST_ENTRIES,
+) -> ConfigurationSummary:
+    """Summarise all rows, of every phase, of one configuration and one agent.
+
+    ``records`` gives the records of one run: of the one that is shown, and with a ``grounder``, which knows the
+    ingested data, of each with a text. ``configuration`` tells what it is where no row does: without rows it is
+    needed. ``until``: the number of runs was not fixed, so that intervals are confidence sequences. ``room``: the most
+    entries that the summary's lists of single calls may have (:mod:`analysis.room`).
 
     Raises:
-        ValueError: the records are of several configurations or agents, or there are neither records
-            nor a configuration.
+        ValueError: the rows are of several configurations or agents, or there are neither rows nor a configuration.
     """
-    ordered = in_order(records)
-    keys = {(record.config, record.agent) for record in ordered}
+    stages = Columns(in_order(rows))
+    keys = set(zip(stages.config, stages.agent, strict=True))
     if configuration is not None and not keys:
         keys = {(configuration.name, DEFAULT_AGENT)}
     if len(keys) != 1:
         raise ValueError(f"records of one configuration and agent are needed, not of {sorted(keys)}")
     ((config, agent),) = keys
-    calls, warmups = judge(ordered)
-    measured = measured_calls(ordered)
-    parameters = _parameters(ordered, configuration)
-    texts = same_text(measured, calls, parameters)
-    out = excluded(ordered, calls, runs_planned)
-    figures = run_figures(calls, measured, complete_runs(calls, out))
-    grounded = ground_texts(calls, measured, figures, parameters, grounder)
+    calls, warmups = judge(stages)
+    valid = calls if all(calls.valid) else calls.where(calls.valid)
+    parameters = first_known(stages.parameters)
+    if parameters is None and configuration is not None:
+        parameters = configuration.parameters.given()
+    texts = same_text(calls, parameters)
+    out = excluded(stages, calls, runs_planned)
+    method = throughput_method(valid)
+    figures = run_figures(calls, method, complete_runs(calls, out))
+    grounded = ground_texts(valid, figures, parameters, grounder, records)
     describe_ = partial(
         describe, kind=sd, confidence_sequence=until is not None, last=until.max if until else LAST_LOOK
     )
-    runs = over_runs(grounded.rated(figures), calls, describe_)
-    shown = choose(ordered, calls)
-    started = [record.started_at for record in ordered if record.started_at is not None]
+    runs = over_runs(grounded.rated(figures), valid, method, describe_)
+    shown = choose(stages, calls, records)
+    noted = notes(stages, calls, valid, texts)
+    cold = [
+        ColdCall(run=run, stage=stage, load_ms=load_ms)
+        for run, stage, load_ms, is_cold in zip(calls.run, calls.stage, calls.load_ms, calls.cold, strict=True)
+        if is_cold and load_ms is not None
+    ]
+    kept = kept_calls(calls, room, shown.run if shown else None)
+    kept_warmups = kept_calls(warmups, room, None)
+    started = known(stages.started_us)
     return ConfigurationSummary(
         config=config,
-        config_id=_first(r.config_id for r in ordered) or (configuration.id if configuration else None),
+        config_id=first_known(stages.config_id) or (configuration.id if configuration else None),
         agent=agent,
-        model=_first(r.model for r in ordered) or (configuration.model if configuration else None),
+        model=first_known(stages.model) or (configuration.model if configuration else None),
         parameters=parameters,
-        applied=applied_parameters(measured, parameters),
+        applied=applied_parameters(calls, parameters),
         sd=sd,
-        runs=len({record.run for record in ordered}),
+        runs=len(set(stages.run)),
         runs_planned=runs_planned,
         runs_complete=sum(run.complete for run in runs.runs),
-        unloaded_runs=len(first_calls_after_unload(ordered)),
-        outcomes=dict(sorted(Counter(call.outcome.value for call in calls).items())),
+        unloaded_runs=sum(calls.after_unload) + sum(warmups.after_unload),
+        outcomes=dict(sorted(Counter(outcome.value for outcome in calls.judged).items())),
         rates=outcome_rates(calls),
         suspect_calls=suspect_calls(calls),
+        suspect_reasons=suspect_reasons(calls),
+        client_rates=valid.throughput_source.count("client"),
+        prompt_tokens={
+            stage: float(median(lengths))
+            for stage, of_stage in valid.by_stage().items()
+            if (lengths := known(of_stage.prompt_tokens))
+        },
         as_recorded=pool(calls, sd),
-        valid=pool_valid(calls, sd),
+        valid=pool_valid(valid, sd),
         ttft_warm_observed_ms=estimate(
-            (c.ttft_ms for c in calls if c.cold is not True and not c.suspect), sd
+            (
+                ttft
+                for ttft, is_cold, suspect in zip(calls.ttft_ms, calls.cold, calls.suspect, strict=True)
+                if is_cold is not True and not suspect
+            ),
+            sd,
         ),
         over_runs=runs,
-        stages_over_runs=stages_over_runs(calls, measured, runs_planned, describe_),
+        stages_over_runs=stages_over_runs(calls, runs_planned, describe_, sd),
         outliers=run_outliers(runs.runs),
         trends=configuration_trends(runs.runs),
         precision=precision(runs, {str(name): target for name, target in until.until.items()}, until.max)
@@ -126,28 +183,31 @@ def summarise_configuration(
         else (),
         groundings=grounded.of_run(shown.run) if shown else (),
         grounding=grounded.rate,
-        excluded=out,
-        cold_calls=tuple(
-            ColdCall(run=call.run, stage=call.stage, load_ms=call.load_ms)
-            for call in calls
-            if call.cold and call.load_ms is not None
-        ),
-        notes=notes(ordered, calls, texts),
-        conditions=conditions(measured, calls, sd),
-        telemetry=telemetry_by_stage(measured, calls, sd),
+        excluded=first(out, room),
+        cold_calls=first(cold, room),
+        notes=first(noted, room),
+        conditions=conditions(calls, valid, sd),
+        telemetry=telemetry_by_stage(valid, sd),
         same_text=texts,
-        text_hashes=text_hashes(measured, calls),
-        calls=tuple(calls),
-        warmup_calls=tuple(warmups),
+        text_hashes=text_hashes(calls),
+        calls=kept,
+        warmup_calls=kept_warmups,
+        left_out=left_out(
+            calls=(len(calls), kept),
+            warmup_calls=(len(warmups), kept_warmups),
+            excluded=(len(out), out[:room]),
+            cold_calls=(len(cold), cold[:room]),
+            notes=(len(noted), noted[:room]),
+        ),
         shown=shown,
-        started_at=min(started, default=None),
-        ended_at=max((end for record in ordered if (end := _end(record)) is not None), default=None),
-        slots=_distinct(record.slot for record in ordered),
-        pools=_distinct(record.pool for record in ordered),
-        hosts=_distinct(record.host for record in ordered),
-        model_digests=_distinct(record.model_digest for record in ordered),
-        quantisations=_distinct(record.quantisation for record in ordered),
-        contexts=tuple(sorted({tokens for r in ordered if (tokens := context_of(r)) is not None})),
+        started_at=time_of(min(started)) if started else None,
+        ended_at=_ended_at(stages),
+        slots=distinct(stages.slot),
+        pools=distinct(stages.pool),
+        hosts=distinct(stages.host),
+        model_digests=distinct(stages.model_digest),
+        quantisations=distinct(stages.quantisation),
+        contexts=contexts_of(stages),
     )
 
 
@@ -239,6 +299,7 @@ def summarise_records(
     known = {c.name: c for c in manifest.configurations} if manifest else {}
     planned = manifest.runs_planned() if manifest else {}
     grounder = Grounder(facts) if facts else None
+    room = room_for(len(manifest.configurations) if manifest else len(groups))
     summaries = [
         summarise_configuration(
             group,
@@ -247,6 +308,7 @@ def summarise_records(
             until=manifest.spec.until_precise if manifest else None,
             grounder=grounder,
             sd=sd,
+            room=room,
         )
         for (config, _), group in groups.items()
     ]
@@ -281,26 +343,14 @@ def _as_planned(
     return sorted([*summaries, *absent], key=lambda summary: place.get(summary.config, len(place)))
 
 
-def _parameters(
-    records: Sequence[StageRecord], configuration: Configuration | None
-) -> dict[str, int | float] | None:
-    for record in records:
-        if record.parameters is not None:
-            return record.parameters
-    return configuration.parameters.given() if configuration else None
-
-
-def _end(record: StageRecord) -> datetime | None:
-    if record.started_at is None:
-        return None
-    try:
-        return record.started_at + timedelta(milliseconds=record.total_duration_ms or 0)
-    except OverflowError:
-        return None  # no date
-
-
-def _first(values: Iterable[str | None]) -> str | None:
-    return next((value for value in values if value is not None), None)
+def _ended_at(stages: Columns) -> datetime | None:
+    """The latest end of a stage; one beyond the calendar is no date."""
+    ends = [
+        end
+        for started_us, duration_ms in zip(stages.started_us, stages.total_duration_ms, strict=True)
+        if started_us is not None and (end := started_us + round(1e3 * (duration_ms or 0))) <= LATEST_US
+    ]
+    return time_of(max(ends)) if ends else None
 
 
 def _distinct(values: Iterable[str | None]) -> tuple[str, ...]:

@@ -10,8 +10,13 @@ import ssl
 
 from celery import Celery
 from kombu import Queue
+from kombu.transport.redis import Transport
+from redis.exceptions import OutOfMemoryError
 
 from contracts.queues import AGGREGATE, AGGREGATE_QUEUE, DECIDE, FINALISE, PRIORITY_STEPS, SEPARATOR
+
+# A Redis without memory refuses a consumer's notes. Its worker then connects again and waits, in place of ending.
+Transport.connection_errors = (*Transport.connection_errors, OutOfMemoryError)
 
 SERIALIZER = "msgpack"
 RESULT_EXPIRES_S = 7 * 86_400

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery.backends.redis import RedisBackend
+from redis.exceptions import OutOfMemoryError
 
 
 class PersistentChordBackend(RedisBackend):
@@ -22,3 +23,7 @@ class PersistentChordBackend(RedisBackend):
             )
 
         return self.ensure(count, (), max_retries=None)
+
+    def exception_safe_to_retry(self, exc: Exception) -> bool:
+        """Return whether to try again: also where Redis has no memory left, until it has."""
+        return isinstance(exc, OutOfMemoryError) or bool(super().exception_safe_to_retry(exc))

@@ -20,7 +20,7 @@ def connect(url: str, *, retries: int = 5) -> redis.Redis:
         socket_keepalive=True,
         health_check_interval=10,
         retry=Retry(ExponentialBackoff(cap=2, base=0.1), retries),
-        retry_on_error=[redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError],
+        retry_on_error=[redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError, redis.OutOfMemoryError],
     )
 
 

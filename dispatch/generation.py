@@ -8,11 +8,12 @@ from dispatch.dispatcher import Dispatcher
 
 
 def start_generation(store: Store, dispatcher: Dispatcher, manifest: Manifest) -> int:
-    """Begin a new generation of an execution and set the sizes of its chords; return how many jobs are missing.
+    """Begin a new generation of a running or paused execution, which runs then; return how many jobs are missing.
 
-    Nothing is published yet: the execution's steward feeds.
+    Nothing is published yet: the execution's steward feeds. Meanwhile it is paused, so that no steward begins early.
     """
     x = manifest.execution
+    store.set_status(x, "paused", after=("running",))
     store.next_generation(x)
     store.set_sent_again(x, store.voided(x))  # they are missing like all others
     whole = manifest.with_rounds(store.rounds(x))
@@ -21,4 +22,5 @@ def start_generation(store: Store, dispatcher: Dispatcher, manifest: Manifest) -
     dispatcher.expect({configuration_id: jobs for configuration_id, jobs in missing.items() if jobs})
     known_block = whole.last_block or whole.spec.first_runs
     store.put_feeding(x, Feeding(known_block=known_block))
+    store.set_status(x, "running", after=("paused",))
     return sum(missing.values())

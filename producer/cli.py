@@ -112,11 +112,59 @@ def run(
     from producer.progress import say_line
     from producer.run import RunOptions, run
 
-    for name in ("SIGTERM", "SIGHUP"):
-        signal.signal(getattr(signal, name), _as_interrupt)
+    _end_by_interrupt()
     console = Console()
     folder = run(RunOptions(sweep_file, broker, slots, servers, fresh, calibrate, results), console)
     say_line(console, f"report: {folder / 'report.html'}")
+
+
+_which = click.argument("which", metavar="SWEEP.yaml|EXECUTION")
+
+
+@cli.command()
+@_which
+@_broker
+@_results
+def resume(which: str, broker: str | None, results: Path) -> None:
+    """Go on with an execution that was paused or whose producer died, and write its report.
+
+    Refused where the sweep file, or a file that it ingests, has changed since; the difference is shown.
+    """
+    from producer.control import ControlOptions, resume
+    from producer.progress import say_line
+
+    _end_by_interrupt()
+    console = Console()
+    folder = resume(ControlOptions(which, broker, results), console)
+    if folder is not None:
+        say_line(console, f"report: {folder / 'report.html'}")
+
+
+@cli.command()
+@_which
+@_broker
+def pause(which: str, broker: str | None) -> None:
+    """Measure nothing new of an execution until 'chimera resume'; jobs that run are finished."""
+    from producer.control import ControlOptions, pause
+
+    pause(ControlOptions(which, broker), Console())
+
+
+@cli.command()
+@_which
+@_broker
+@_results
+@click.option("--now", is_flag=True, help="Kill the jobs that run instead of finishing them.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the report and write it.")
+def cancel(which: str, broker: str | None, results: Path, now: bool, wait: bool) -> None:
+    """End an execution before its time; its report is of what was measured, and names what is missing."""
+    from producer.control import ControlOptions, cancel
+    from producer.progress import say_line
+
+    console = Console()
+    folder = cancel(ControlOptions(which, broker, results), console, now=now, wait=wait)
+    if folder is not None:
+        say_line(console, f"report: {folder / 'report.html'}")
 
 
 @cli.command()
@@ -391,6 +439,11 @@ def _become(command: list[str], broker: str | None) -> NoReturn:
     from producer.broker import need_broker
 
     os.execve(command[0], command, {**os.environ, BROKER: need_broker(broker)})
+
+
+def _end_by_interrupt() -> None:
+    for name in ("SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), _as_interrupt)
 
 
 def _as_interrupt(*_: object) -> NoReturn:

@@ -52,11 +52,7 @@ def follow(
             if not _lost_connection(error):
                 raise
             if not away:
-                view.say(
-                    f"Redis is away; waiting for it ({error})"
-                    if _is_full(error)
-                    else "Redis is away; waiting for it"
-                )
+                view.say(f"{_what_is_wrong(error)}; waiting for it")
                 away = True
         time.sleep(POLL_S)
 
@@ -74,8 +70,12 @@ def _check(store: Store, execution: str, progress: Progress) -> None:
         raise SweepIncomplete(f"{problem}; the outcomes are in the store, run the sweep again to resume")
 
 
-def _is_full(error: Exception) -> bool:
-    return isinstance(error, redis.OutOfMemoryError)
+def _what_is_wrong(error: Exception) -> str:
+    return (
+        "Redis has no memory left (maxmemory)"
+        if isinstance(error, redis.OutOfMemoryError)
+        else "Redis is away"
+    )
 
 
 def _lost_connection(error: Exception) -> bool:

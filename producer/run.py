@@ -97,7 +97,6 @@ def carry_out(
         if store.status(execution) in ("running", "paused"):
             # From here on no older message is carried out: what is missing now stays so until it is published.
             missing = start_generation(store, steward.dispatcher, manifest)
-            store.set_status(execution, "running", after=("paused",))
         else:
             missing = 0
         if resumed:

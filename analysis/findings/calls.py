@@ -44,7 +44,7 @@ _FAILED = {
 
 def failures(summary: SweepSummary) -> Iterator[Finding]:
     several = several_agents(summary.configurations)
-    calls = sum(len(c.calls) for c in summary.configurations)
+    calls = sum(c.call_count for c in summary.configurations)
     for outcome, (what, advice) in _FAILED.items():
         found = [c for c in summary.configurations if c.outcomes.get(outcome.value)]
         if not found:
@@ -59,7 +59,7 @@ def failures(summary: SweepSummary) -> Iterator[Finding]:
             text=f"{failed} of {plural(calls, 'call')} {verb.replace('their ', 'its ') if failed == 1 else verb} ({outcome.value})",
             evidence=first_of(
                 [
-                    f"{mention(c, several)}: {c.outcomes[outcome.value]} of {len(c.calls)} ({share(_share(c, outcome))})"
+                    f"{mention(c, several)}: {c.outcomes[outcome.value]} of {c.call_count} ({share(_share(c, outcome))})"
                     for c in found
                 ]
             ),
@@ -73,7 +73,7 @@ def degenerate(summary: SweepSummary) -> Iterator[Finding]:
     if not found:
         return
     several = several_agents(summary.configurations)
-    calls = sum(len(c.calls) for c in summary.configurations)
+    calls = sum(c.call_count for c in summary.configurations)
     first = bool(summary.ranking and summary.ranking[0].degenerate_calls)
     yield Finding(
         rule="degenerate-output",
@@ -82,7 +82,7 @@ def degenerate(summary: SweepSummary) -> Iterator[Finding]:
         f"little{', and the first place of the ranking has some' if first else ''}",
         evidence=first_of(
             [
-                f"{mention(c, several)}: {c.degenerate_calls} of {len(c.calls)} ({kinds_words(c.rates)})"
+                f"{mention(c, several)}: {c.degenerate_calls} of {c.call_count} ({kinds_words(c.rates)})"
                 for c in found
             ]
         ),
@@ -104,7 +104,7 @@ def truncated(summary: SweepSummary) -> Iterator[Finding]:
         severity="warning",
         text=f"{calls} cut at the asked length limit (truncated): valid, but as long as the limit, not the model, made it",
         evidence=first_of(
-            [f"{mention(c, several)}: {c.outcomes['truncated']} of {len(c.calls)}" for c in cut]
+            [f"{mention(c, several)}: {c.outcomes['truncated']} of {c.call_count}" for c in cut]
         ),
         advice="Compare rates and TTFT, not durations, tokens or texts; or raise num_predict and run the sweep anew.",
         configurations=configs(cut),
@@ -114,12 +114,12 @@ def truncated(summary: SweepSummary) -> Iterator[Finding]:
 def suspect(summary: SweepSummary) -> Iterator[Finding]:
     found = [c for c in summary.configurations if c.suspect_calls]
     number = sum(c.suspect_calls or 0 for c in found)
-    calls = sum(len(c.calls) for c in summary.configurations)
+    calls = sum(c.call_count for c in summary.configurations)
     if not number:
         return
     several = several_agents(summary.configurations)
     many = number > MANY_SUSPECT * calls
-    reasons = Counter(reason for c in found for call in c.calls for reason in call.suspect or ())
+    reasons = Counter(reason for c in found for reason in Counter(c.suspect_reasons).elements())
     more = ": the measuring process was disturbed" if many else ""
     yield Finding(
         rule="suspect-calls",
@@ -147,7 +147,7 @@ def retried(summary: SweepSummary) -> Iterator[Finding]:
         text=f"{plural(number, 'call')} had to be sent more than once: the server was not ready, or refused",
         evidence=first_of(
             [
-                f"{mention(c, several)}: {c.conditions.retried_calls} of {len(c.calls)}"
+                f"{mention(c, several)}: {c.conditions.retried_calls} of {c.call_count}"
                 for c in found
                 if c.conditions
             ]
@@ -204,9 +204,9 @@ def methods_mixed(summary: SweepSummary) -> Iterator[Finding]:
 
 
 def _share(c: ConfigurationSummary, outcome: Outcome) -> float:
-    return c.outcomes.get(outcome.value, 0) / max(len(c.calls), 1)
+    return c.outcomes.get(outcome.value, 0) / max(c.call_count, 1)
 
 
 def _counts(c: ConfigurationSummary) -> str:
     planned = c.runs if c.runs_planned is None else c.runs_planned
-    return f"{c.runs_complete} of {plural(planned, 'run')} complete, {plural(len(c.excluded), 'exclusion')}"
+    return f"{c.runs_complete} of {plural(planned, 'run')} complete, {plural(c.total('excluded'), 'exclusion')}"

@@ -91,8 +91,8 @@ def cold_mixed(summary: SweepSummary) -> Iterator[Finding]:
     if not cold or summary.warmup == "unload":  # asked for: every run begins cold
         return
     several = several_agents(summary.configurations)
-    number = sum(len(c.cold_calls) for c in cold)
-    calls = sum(len(c.calls) for c in cold)
+    number = sum(c.total("cold_calls") for c in cold)
+    calls = sum(c.call_count for c in cold)
     mixed = [c for c in cold if _is_mixed(c)]
     longest = max(call.load_ms for c in cold for call in c.cold_calls)
     yield Finding(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from statistics import median
 
 from analysis.findings.phrases import configs, first_of, mention, several_agents
 from analysis.models import ConfigurationSummary, Finding, SweepSummary
@@ -16,14 +15,8 @@ def prompts_differ(summary: SweepSummary) -> Iterator[Finding]:
     """TTFT holds the prompt's processing, so that it compares only equal prompts. Agents and models are kept apart."""
     groups: dict[tuple[str, str | None, str], list[tuple[float, ConfigurationSummary]]] = {}
     for c in summary.configurations:
-        for stage in dict.fromkeys(call.stage for call in c.calls):
-            known = [
-                call.prompt_tokens
-                for call in c.calls
-                if call.stage == stage and call.valid and call.prompt_tokens is not None
-            ]
-            if known:
-                groups.setdefault((c.agent, c.model, stage), []).append((float(median(known)), c))
+        for stage, length in c.prompt_tokens.items():
+            groups.setdefault((c.agent, c.model, stage), []).append((length, c))
     several = several_agents(summary.configurations)
     evidence, concerned = [], []
     for (_, _, stage), found in groups.items():

@@ -130,6 +130,8 @@ class RunFigures(Strict):
     host: str | None = None
     block: int | None = None
     """The randomised block that it belongs to."""
+    load: int | None = None
+    """The load of its plot that it belongs to, 1-based; ``None``: the order knew no plots."""
     started_at: datetime | None = None
     """UTC."""
 
@@ -156,6 +158,8 @@ class StageOverRuns(Strict):
     prompt_eval_ms: Description
     eval_ms: Description
     load_ms: Description
+    call_duration_ms: Estimate = Estimate.nothing()
+    """Of all valid calls, cold ones included."""
 
 
 class OverRuns(Strict):

@@ -77,6 +77,12 @@ class ConfigurationSummary(Strict):
     """The same with fractions, degenerate calls by kind."""
     suspect_calls: int | None = None
     """Measured calls that diagnosed themselves as suspect, of whichever outcome; ``None``: none was diagnosed."""
+    suspect_reasons: dict[str, int] = Field(default_factory=dict)
+    """Why calls are suspect → how many name it."""
+    client_rates: int = 0
+    """Valid calls whose rate the client measured."""
+    prompt_tokens: dict[str, float] = Field(default_factory=dict)
+    """Stage → median length of the valid calls' prompts, tokens, where any is known."""
     as_recorded: Aggregates
     """The seeds' own arithmetic: every call pooled, failed ones included."""
     valid: ValidAggregates
@@ -121,6 +127,19 @@ class ConfigurationSummary(Strict):
     quantisations: tuple[str, ...]
     contexts: tuple[int, ...]
     """Context lengths that the servers ran the model with, tokens."""
+
+    left_out: dict[str, int] = Field(default_factory=dict)
+    """Name of a list of this summary (``calls``, ``excluded``, …) → entries that it leaves out, so that the summary of
+    a large sweep can be read at all (:mod:`analysis.room`). Every figure counts them; ``stages.jsonl`` holds them."""
+
+    @property
+    def call_count(self) -> int:
+        """How many calls were measured, those that are left out among them."""
+        return sum(self.outcomes.values())
+
+    def total(self, name: str) -> int:
+        """Return how long a list is with what it leaves out."""
+        return len(getattr(self, name)) + self.left_out.get(name, 0)
 
     @property
     def degenerate_calls(self) -> int:

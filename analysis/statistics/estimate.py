@@ -25,6 +25,11 @@ class Estimate(Strict):
     cv: float | None
     """sd / mean as a plain ratio (0.49 is 49 %); ``None`` where sd is, or where the mean is 0."""
 
+    @classmethod
+    def nothing(cls) -> Estimate:
+        """Return the estimate from no values."""
+        return Estimate(n=0, mean=None, sd=None, cv=None)
+
 
 def estimate(values: Iterable[float | None], kind: SdKind = "sample") -> Estimate:
     """Estimate from the known values; a ``None`` is left out, and ``n`` shows it.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.chaos.model_server import ModelServer
 from benchmarks.chaos.redis_server import RedisServer
+from benchmarks.chaos.trapped import DELIVERIES
 from contracts.redis_client import connect
 from contracts.settings import BROKER
 from contracts.store import Store
@@ -85,6 +86,12 @@ class Parts:
 
     def armed(self, point: str) -> bool:
         return (self.traps / point).exists()
+
+    @property
+    def deliveries(self) -> list[str]:
+        """The job ids of all deliveries so far."""
+        file = self.traps / DELIVERIES
+        return file.read_text().split() if file.exists() else []
 
     def left_over(self) -> list[str]:
         """Return the processes that still carry this broker's URL in their environment."""

@@ -2,6 +2,7 @@
 
 A point is armed by a file of its name in FOLDER. Who takes the file away kills itself with SIGKILL: with the worker
 above it where the file says ``worker``, else alone. A job is struck once: the file ``struck`` names those that were.
+The file ``deliveries`` names the job of every delivery.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ execution is marked as finished."""
 PUBLISH_POINT = "publishing"
 """The producer: half of the bytes of a pipeline that publishes jobs are written."""
 
+DELIVERIES = "deliveries"
+"""File of the job ids of all deliveries."""
 VISIBILITY = "CHIMERA_CHAOS_VISIBILITY_S"
 """Environment variable: a visibility timeout, s, in place of the one that is derived from the longest job."""
 
@@ -75,6 +78,11 @@ class Traps:
             os.kill(os.getppid(), signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
 
+    def note(self, job_id: str) -> None:
+        """Note that the job's message was delivered."""
+        with (self._folder / DELIVERIES).open("a") as file:
+            file.write(job_id + "\n")
+
     def _struck(self) -> list[str]:
         with contextlib.suppress(FileNotFoundError):
             return (self._folder / "struck").read_text().split()
@@ -85,7 +93,9 @@ def _trap_worker(traps: Traps) -> None:
     @task_prerun.connect(weak=False)
     def _before(task_id: str, task: Any, **_: Any) -> None:
         if task.name == MEASURE:
-            traps.strike("delivered", task_id.rpartition(".")[2])
+            job_id = task_id.rpartition(".")[2]
+            traps.note(job_id)
+            traps.strike("delivered", job_id)
         elif task.name == AGGREGATE:
             traps.strike("called-back")
 

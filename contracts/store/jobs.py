@@ -67,15 +67,15 @@ class Jobs:
         keys = [execution_key(outcome.execution, kind) for kind in OUTCOME_KINDS]
         return bool(self._put_outcome(keys=keys, args=outcome_arguments(outcome)))
 
-    def void(self, execution: str, jobs: Mapping[str, str]) -> list[str]:
+    def void(self, execution: str, jobs: Mapping[str, str], *, slot: str, why: str) -> list[str]:
         """Take failed outcomes back, so that their jobs are measured once more; return the ids of those taken.
 
-        ``jobs``: job id → configuration id. A job is taken back once, and only while its configuration's summary is
+        ``jobs``: job id → configuration id, of a ``slot`` whose server failed: ``why``. A job is taken back once, and only while its configuration's summary is
         due; it is sent again by the execution's steward.
         """
-        kinds = ("outcomes", "failed", "others", "counts", "due", "voided", "attempts")
+        kinds = ("outcomes", "failed", "others", "counts", "due", "voided", "attempts", "taken_back")
         keys = [execution_key(execution, kind) for kind in kinds]
-        arguments = [part for pair in jobs.items() for part in pair]
+        arguments = [slot, why, *(part for pair in jobs.items() for part in pair)]
         return cast(list[str], self._void(keys=keys, args=arguments)) if jobs else []
 
     def was_voided(self, execution: str, job_id: str) -> bool:
@@ -86,6 +86,12 @@ class Jobs:
         """Return the ids of the jobs that were taken back and are to be sent again."""
         found = cast(dict[str, str], self.client.hgetall(execution_key(execution, "voided")))
         return [job_id for job_id, state in found.items() if state == "waiting"]
+
+    def taken_back(self, execution: str) -> dict[str, tuple[int, str]]:
+        """Return of how many jobs the outcomes were taken back, and why at last, by the slot that had measured them."""
+        found = cast(dict[str, str], self.client.hgetall(execution_key(execution, "taken_back")))
+        slots = [name.removeprefix("jobs:") for name in found if name.startswith("jobs:")]
+        return {slot: (int(found[f"jobs:{slot}"]), found[f"why:{slot}"]) for slot in sorted(slots)}
 
     def set_sent_again(self, execution: str, job_ids: Iterable[str]) -> None:
         """Record that jobs that were taken back are sent again."""

@@ -12,6 +12,7 @@
     chimera:x:<execution>:others        hash: <job id>:<n> → JobOutcome that does not count, compressed
     chimera:x:<execution>:failed        hash: job id → what its outcome failed by
     chimera:x:<execution>:voided        hash: job id → "waiting" until it was sent again, then "sent"
+    chimera:x:<execution>:taken_back    hash: jobs:<slot>, why:<slot> of outcomes that were taken back
     chimera:x:<execution>:counts        hash: counters by configuration, slot and reason (contracts.store.counts)
     chimera:x:<execution>:running       hash: job id → what runs where
     chimera:x:<execution>:attempts      hash: job id → number of deliveries

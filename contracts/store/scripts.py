@@ -47,9 +47,10 @@ return 1
 """
 
 VOID = """
--- KEYS outcomes, failed, others, counts, due, voided, attempts; ARGV job, configuration, job, configuration, …
+-- KEYS outcomes, failed, others, counts, due, voided, attempts, taken_back
+-- ARGV slot, why, job, configuration, job, configuration, …
 local voided = {}
-for i = 1, #ARGV, 2 do
+for i = 3, #ARGV, 2 do
   local job, configuration = ARGV[i], ARGV[i + 1]
   local why = redis.call('HGET', KEYS[2], job)
   if why and redis.call('HEXISTS', KEYS[5], configuration) == 1 and redis.call('HEXISTS', KEYS[6], job) == 0 then
@@ -61,6 +62,8 @@ for i = 1, #ARGV, 2 do
     redis.call('HINCRBY', KEYS[4], 'why:' .. why, -1)
     redis.call('HINCRBY', KEYS[4], 'done:' .. configuration, -1)
     redis.call('HSET', KEYS[6], job, 'waiting')
+    redis.call('HINCRBY', KEYS[8], 'jobs:' .. ARGV[1], 1)
+    redis.call('HSET', KEYS[8], 'why:' .. ARGV[1], ARGV[2])
     voided[#voided + 1] = job
   end
 end

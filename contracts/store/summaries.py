@@ -67,9 +67,13 @@ class Summaries:
         """Return ``True`` to one caller within ``expires_s``: it publishes the decision on the block."""
         return bool(self.client.set(execution_key(execution, f"decider:{block}"), "1", nx=True, ex=expires_s))
 
-    def may_finalise(self, execution: str, *, expires_s: int = 60) -> bool:
+    def may_finalise(self, execution: str, *, expires_s: int = 15) -> bool:
         """Return ``True`` to one caller within ``expires_s``: it publishes the finaliser."""
         return bool(self.client.set(execution_key(execution, "finaliser"), "1", nx=True, ex=expires_s))
+
+    def renew_finaliser(self, execution: str, *, expires_s: int = 15) -> None:
+        """Say that the finaliser is at work: nobody publishes another one meanwhile."""
+        self.client.set(execution_key(execution, "finaliser"), "1", ex=expires_s)
 
     def put_slot_identities(self, execution: str, identities: Iterable[SlotIdentity]) -> None:
         """Record who measured; of a slot the first identity is kept."""

@@ -57,7 +57,6 @@ class Player:
             server = self._servers[kind] = open_server(spec, "http://played")
             connection = server._connection  # type: ignore[attr-defined]
             connection._transport = self._transport
-            connection.client._transport = self._transport
 
     async def play(self, case: Case) -> CallResult:
         """Return what the client makes of the response."""

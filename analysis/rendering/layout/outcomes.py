@@ -28,7 +28,7 @@ def outcome_sections(summary: SweepSummary) -> tuple[Section, ...]:
     titles = [outcome_title(*key) for key in found] + ["suspect"] * suspect
     rows = tuple(
         Row(
-            (c.config, c.agent, str(len(c.calls)), *_cells(c, found), *([_suspect(c)] * suspect)),
+            (c.config, c.agent, str(c.call_count), *_cells(c, found), *([_suspect(c)] * suspect)),
             tone="bad" if c.degenerate_calls else "",
             anchor=configuration_anchor(index),
         )
@@ -46,10 +46,10 @@ def _cells(c: ConfigurationSummary, keys: list[_Key]) -> list[str]:
 
 
 def _none(c: ConfigurationSummary) -> str:
-    return "0" if c.calls else ABSENT
+    return "0" if c.call_count else ABSENT
 
 
 def _suspect(c: ConfigurationSummary) -> str:
     if c.suspect_calls is None:
         return ABSENT
-    return f"{c.suspect_calls} ({percent(c.suspect_calls / len(c.calls))})" if c.suspect_calls else "0"
+    return f"{c.suspect_calls} ({percent(c.suspect_calls / c.call_count)})" if c.suspect_calls else "0"

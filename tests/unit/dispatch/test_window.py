@@ -145,7 +145,8 @@ def test_short_jobs_get_half_of_the_slots_beside_long_units() -> None:
     plots, jobs = Sweep(0, 1000, plots=True), Sweep(3000, 30)
     pool = Pool(8, [plots, jobs])
     pool.run(30_000)
-    assert jobs.time(8000, 30_000) / (8 * 22_000) == pytest.approx(0.5, abs=0.05)
+    # A unit's ticket waits behind the window of jobs, in which time the slot is theirs.
+    assert jobs.time(8000, 30_000) / (8 * 22_000) == pytest.approx(0.53, abs=0.03)
     assert pool.idle(10, 30_000) < 0.001 * 8 * 30_000
 
 

@@ -1,0 +1,169 @@
+"""``chimera cancel``, ``pause`` and ``resume``: steer executions that run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from contracts.celery_app import make_app
+from contracts.failures import InputError
+from contracts.manifest import Manifest
+from contracts.queues import job_task_id
+from contracts.redis_client import check, connect
+from contracts.store import Store
+from dispatch.generation import start_generation
+from dispatch.steward import Steward
+from producer.broker import find_broker, home, need_broker
+from producer.differences import differences
+from producer.embedded import Embedded
+from producer.plan import Plan, make_plan
+from producer.progress import say_line
+from producer.results import check_writable, write_results
+from producer.run import carry_out, taken_up
+from producer.status import executions
+from producer.sweep_file import load
+
+POLL_S = 0.2
+COLLECT_S = 3.0
+"""How long whoever follows a cancelled execution may take to write its results."""
+
+
+@dataclass(frozen=True)
+class ControlOptions:
+    """Which executions are meant, and where."""
+
+    which: str
+    """A sweep file, a sweep's name or an execution."""
+    broker: str | None = None
+    results: Path = Path("results")
+
+
+def pause(options: ControlOptions, console: Console) -> None:
+    """Measure nothing new of an execution; the jobs that run are finished.
+
+    Raises:
+        InputError: it does not run.
+    """
+    store, _ = _store(options.broker)
+    for execution in executions(store, options.which):
+        status = store.set_status(execution, "paused", after=("running",))
+        if status != "paused":
+            raise InputError(f"{execution} can't be paused: it is {status}")
+        line = f"{execution} is paused: jobs that run are finished; go on with 'chimera resume {execution}'"
+        store.tell(execution, line)
+        say_line(console, line)
+
+
+def cancel(options: ControlOptions, console: Console, *, now: bool, wait: bool) -> Path | None:
+    """End an execution; its report is of what was measured, and names what is missing. Return its results folder.
+
+    ``now``: jobs that run are killed, not finished. ``wait``: for the report.
+
+    Raises:
+        InputError: it is over already.
+    """
+    store, url = _store(options.broker)
+    (execution,) = executions(store, options.which)
+    manifest, generation = store.manifest(execution), store.generation(execution)
+    assert manifest is not None and generation is not None
+    if (
+        not store.cancel(execution, "cancelled by 'chimera cancel'")
+        and store.status(execution) != "cancelled"
+    ):
+        raise InputError(f"{execution} can't be cancelled: it is {store.status(execution)}")
+    running = store.progress(execution).running
+    if now and running:
+        app = make_app(url, max_deadline_s=manifest.spec.deadline)
+        tasks = [job_task_id(execution, generation, job_id) for job_id in running]
+        app.control.revoke(tasks, terminate=True, signal="SIGKILL")
+    how = "killed" if now else "finished first"
+    line = f"{execution} is cancelled: {len(running)} job(s) that run are {how}; then comes the report"
+    store.tell(execution, line)
+    say_line(console, line)
+    return _collect(store, url, manifest, options.results) if wait else None
+
+
+def resume(options: ControlOptions, console: Console) -> Path | None:
+    """Go on with an execution that was paused or whose producer died; return its results folder.
+
+    ``None``: somebody else follows it and will write them.
+
+    Raises:
+        InputError: its sweep file, or a file that it ingests, has changed; or nothing is left to resume.
+    """
+    check_writable(options.results)
+    plan = _plan(options.which)
+    if plan is None or find_broker(options.broker) is not None:
+        store, url = _store(options.broker)
+        return _go_on(store, url, options, plan, console)
+    with Embedded(plan, home(), slots=1, servers=(), say=lambda line: say_line(console, line)) as embedded:
+        store = Store(connect(embedded.url))
+        return _go_on(store, embedded.url, options, plan, console, embedded)
+
+
+def _go_on(
+    store: Store,
+    url: str,
+    options: ControlOptions,
+    plan: Plan | None,
+    console: Console,
+    embedded: Embedded | None = None,
+) -> Path | None:
+    (execution,) = executions(store, options.which)
+    manifest, status = store.manifest(execution), store.status(execution)
+    assert manifest is not None
+    if plan is not None and plan.sweep_id != manifest.sweep_id:
+        raise InputError("\n".join(_changed(execution, plan, manifest)))
+    if status in ("collected", "abandoned"):
+        raise InputError(f"{execution} can't be resumed: it is {status}; 'chimera run' starts anew")
+    if plan is not None:
+        store.put_base_dir(execution, str(plan.base_dir))
+    others = Steward(store, make_app(url, max_deadline_s=manifest.spec.deadline), execution)
+    if status == "paused" and not others.hold():
+        start_generation(store, others.dispatcher, manifest)
+        say_line(console, f"{execution} goes on; it is followed elsewhere, which writes its results")
+        return None
+    others.release()
+    watch = embedded.watch if embedded is not None else lambda: None
+    return carry_out(url, store, taken_up(store, manifest), options.results, console, watch, resumed=True)
+
+
+def _changed(execution: str, plan: Plan, manifest: Manifest) -> list[str]:
+    lines = [f"{plan.sweep_file} is not what {execution} was begun with; it is not resumed. What differs:"]
+    lines += [f"  {line}" for line in differences(manifest, plan)]
+    lines.append(
+        f"Put it back, or resume by 'chimera resume {execution}', or start anew: chimera run {plan.sweep_file}"
+    )
+    return lines
+
+
+def _plan(which: str) -> Plan | None:
+    path = Path(which)
+    return make_plan(load(path), path) if path.is_file() or path.suffix in (".yaml", ".yml") else None
+
+
+def _store(broker: str | None) -> tuple[Store, str]:
+    url = need_broker(broker)
+    check(connect(url, retries=0), url)
+    return Store(connect(url)), url
+
+
+def _collect(store: Store, url: str, manifest: Manifest, results: Path) -> Path:
+    """Wait for the report of a cancelled execution and write its results, unless its follower does."""
+    execution = manifest.execution
+    steward = Steward(store, make_app(url, max_deadline_s=manifest.spec.deadline), execution)
+    try:
+        while store.status(execution) == "cancelled":
+            steward.look()
+            time.sleep(POLL_S)
+    finally:
+        steward.release()
+    until = time.monotonic() + COLLECT_S
+    while store.status(execution) == "finished" and time.monotonic() < until:
+        time.sleep(POLL_S)
+    folder = write_results(store, execution, results)
+    store.set_collected(execution)
+    return folder
