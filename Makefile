@@ -1,11 +1,13 @@
 # Each recipe is one command; CI calls the same ones.
 PYTHON ?= python3
 SLOTS ?= 1
+REPETITIONS ?= 3
+SEED ?= 1
 BIN = .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock
+.PHONY: help demo test check chaos lock
 
 help:                 ## Show the recipes
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -25,6 +27,10 @@ check:                ## Lint, types, import rules
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+chaos:                ## Sweeps of 500 jobs under a seeded mix of faults (REPETITIONS=3 SEED=1)
+	@$(PYTHON) tools/bootstrap.py requirements/dev.lock
+	@$(BIN)/python -m benchmarks.chaos --repetitions $(REPETITIONS) --seed $(SEED)
 
 lock:                 ## Write the lock files anew
 	@$(BIN)/python -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra local --extra parquet --quiet -o requirements/demo.lock requirements/build.in

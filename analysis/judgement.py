@@ -19,6 +19,7 @@ UNLOAD_STAGE = "unload"
 _STAGE_RANK = {UNLOAD_STAGE: 0, "warmup": 1, INGEST_STAGE: 2, "analysis": 3, "report": 4}
 _RUN, _STAGE = Row._fields.index("run"), Row._fields.index("stage")
 _OUTCOMES: dict[str | None, Outcome | None] = {None: None, **{o.value: o for o in Outcome}}
+_OK, _TRUNCATED = Outcome.OK, Outcome.TRUNCATED
 _VALID = {None: True, **{o.value: o.valid for o in Outcome}}
 
 
@@ -70,8 +71,10 @@ def judge(stages: Columns) -> tuple[Calls, Calls]:
         outcome, why, inferred = infer_outcome(
             _OUTCOMES[recorded], reason, tokens, nothing=none, chars=chars
         )
-        valid = _VALID[outcome.value] and not suspect
-        (warmups if warmup else measured).append((*row, outcome, why, inferred, cold, valid, after))
+        succeeded = outcome is _OK or outcome is _TRUNCATED
+        valid = succeeded and not suspect
+        judged = (*row, outcome, succeeded, why, inferred, cold, valid, after)
+        (warmups if warmup else measured).append(judged)
     return Calls(measured), Calls(warmups)
 
 

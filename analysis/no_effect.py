@@ -20,8 +20,11 @@ MOST_TEXTS = 20
 def text_hashes(calls: Calls) -> dict[str, tuple[str, ...]]:
     """Return the hashes of the different complete texts, by stage; of many the first :data:`MOST_TEXTS`, sorted."""
     found: dict[str, set[str]] = {}
-    for stage, outcome, text_hash in zip(calls.stage, calls.judged, calls.text_hash, strict=True):
-        if text_hash is not None and (outcome.valid or outcome is Outcome.DEGENERATE):
+    degenerate = Outcome.DEGENERATE
+    for stage, succeeded, outcome, text_hash in zip(
+        calls.stage, calls.succeeded, calls.judged, calls.text_hash, strict=True
+    ):
+        if text_hash is not None and (succeeded or outcome is degenerate):
             found.setdefault(stage, set()).add(text_hash)
     return {stage: tuple(sorted(hashes)[:MOST_TEXTS]) for stage, hashes in sorted(found.items())}
 

@@ -58,7 +58,7 @@ def _identity(stages: Columns) -> Iterator[Note]:
             text=f"several models under one configuration's name: {', '.join(models)}",
         )
     given = known(stages.parameters)
-    if len(set(known(stages.config_id))) > 1 or any(one != given[0] for one in given):
+    if len(set(known(stages.config_id))) > 1 or any(one is not given[0] and one != given[0] for one in given):
         yield Note(
             rule="several-identities",
             text="records with different parameters stand under one configuration's name",

@@ -29,6 +29,14 @@ def outcome_rates(calls: Calls) -> tuple[OutcomeRate, ...]:
     )
 
 
+def outcome_counts(rates: Sequence[OutcomeRate]) -> dict[str, int]:
+    """Return outcome → calls, sorted."""
+    counts: Counter[str] = Counter()
+    for rate in rates:
+        counts[rate.outcome.value] += rate.calls
+    return dict(sorted(counts.items()))
+
+
 def suspect_calls(calls: Calls) -> int | None:
     """Count the calls that diagnosed themselves as suspect; ``None`` where none was diagnosed."""
     diagnosed = known(calls.suspect)

@@ -25,8 +25,8 @@ def choose(stages: Columns, calls: Calls, records: RecordsOfRun) -> ShownRun | N
         return None
     valid = {
         run
-        for run, stage, outcome in zip(calls.run, calls.stage, calls.judged, strict=True)
-        if stage == REPORT_STAGE and outcome.valid
+        for run, stage, succeeded in zip(calls.run, calls.stage, calls.succeeded, strict=True)
+        if succeeded and stage == REPORT_STAGE
     }
     whole = valid & _complete(calls)
     if whole:

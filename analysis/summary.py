@@ -7,7 +7,6 @@ the same bytes.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
@@ -34,7 +33,7 @@ from analysis.outliers import run_outliers
 from analysis.over_runs import over_runs, run_figures, stages_over_runs, throughput_method
 from analysis.provenance import provenance, spec_hash
 from analysis.ranking import rank
-from analysis.rates import outcome_rates, suspect_calls, suspect_reasons
+from analysis.rates import outcome_counts, outcome_rates, suspect_calls, suspect_reasons
 from analysis.room import MOST_ENTRIES, first, kept_calls, left_out, room_for
 from analysis.rows import LATEST_US, row_of, time_of
 from analysis.same_text import same_text
@@ -134,6 +133,7 @@ def summarise_rows(
     runs = over_runs(grounded.rated(figures), valid, method, describe_)
     shown = choose(stages, calls, records)
     noted = notes(stages, calls, valid, texts)
+    rates = outcome_rates(calls)
     cold = [
         ColdCall(run=run, stage=stage, load_ms=load_ms)
         for run, stage, load_ms, is_cold in zip(calls.run, calls.stage, calls.load_ms, calls.cold, strict=True)
@@ -154,8 +154,8 @@ def summarise_rows(
         runs_planned=runs_planned,
         runs_complete=sum(run.complete for run in runs.runs),
         unloaded_runs=sum(calls.after_unload) + sum(warmups.after_unload),
-        outcomes=dict(sorted(Counter(outcome.value for outcome in calls.judged).items())),
-        rates=outcome_rates(calls),
+        outcomes=outcome_counts(rates),
+        rates=rates,
         suspect_calls=suspect_calls(calls),
         suspect_reasons=suspect_reasons(calls),
         client_rates=valid.throughput_source.count("client"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import compress, repeat
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
+from operator import itemgetter
 from typing import Any
 
 from analysis.models.calls import ThroughputSource
@@ -18,7 +19,7 @@ class Columns:
     """Columns of equal length, by the names of :class:`analysis.rows.Row`."""
 
     __slots__ = (*Row._fields, "rows")
-    NAMES: tuple[str, ...] = Row._fields
+    PLACES: Mapping[str, int] = {name: index for index, name in enumerate(Row._fields)}
 
     rows: Sequence[Values]
     config: Sequence[str]
@@ -75,9 +76,15 @@ class Columns:
 
     def __init__(self, rows: Sequence[Values]) -> None:
         self.rows = rows
-        columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else repeat(())
-        for name, column in zip(self.NAMES, columns, strict=False):
-            setattr(self, name, column)
+
+    def __getattr__(self, name: str) -> Any:
+        """Make a column when it is asked for the first time: most tables are asked for a few."""
+        at = self.PLACES.get(name)
+        if at is None:
+            raise AttributeError(name)
+        column = list(map(itemgetter(at), self.rows))
+        setattr(self, name, column)
+        return column
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -86,12 +93,14 @@ class Columns:
 class Calls(Columns):
     """Calls as judged by the rules of :mod:`analysis.validity` and :mod:`analysis.cold`."""
 
-    JUDGED = ("judged", "why", "inferred", "cold", "valid", "after_unload")
-    __slots__ = JUDGED
-    NAMES = (*Row._fields, *JUDGED)
+    NAMES = (*Row._fields, "judged", "succeeded", "why", "inferred", "cold", "valid", "after_unload")
+    __slots__ = NAMES[len(Row._fields) :]
+    PLACES: Mapping[str, int] = {name: index for index, name in enumerate(NAMES)}
 
     judged: Sequence[Outcome]
     """The outcome: as recorded, or as inferred."""
+    succeeded: Sequence[bool]
+    """The outcome is ``ok`` or ``truncated``."""
     why: Sequence[str | None]
     """Why it is not ``ok``."""
     inferred: Sequence[bool]
@@ -142,4 +151,4 @@ def _grouped(rows: Sequence[Values], keys: Sequence[Any]) -> dict[Any, list[Valu
 
 def place(name: str) -> int:
     """Return where a column stands in a row of :class:`Calls`."""
-    return Calls.NAMES.index(name)
+    return Calls.PLACES[name]

@@ -43,7 +43,7 @@ def infer_outcome(
     """
     if outcome is None:
         return (Outcome.ABORTED, _no_final_record(chars), True) if nothing else (Outcome.OK, None, True)
-    if nothing and tokens == 0 and outcome.valid:
+    if tokens == 0 and nothing and outcome.valid:
         return Outcome.ABORTED, _no_final_record(chars), True
     return outcome, reason, False
 

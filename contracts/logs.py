@@ -28,7 +28,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, Literal, TextIO, cast
+from typing import Any, Literal, TextIO
 from urllib.parse import unquote
 
 Form = Literal["text", "json"]
@@ -46,14 +46,15 @@ _HIDDEN = "***"
 _SHORTEST_SECRET = 6
 """Shorter passwords are words of every line: they are hidden in URLs only."""
 
-# Whatever stands before the last @ of a URL may be a password, as in contracts.redis_client.
-_CREDENTIALS = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s\"'<>]*@")
+# Both in linear time: what is logged may be long and hostile.
+_WORD = re.compile(r"[^\s\"'<>]+")
 _NAMED = re.compile(
-    r"(?i)((?:[\w-]*(?:password|passwd|secret|token|api_?key)|authorization)[\"']?\s*[=:]\s*[\"']?(?:bearer\s+|basic\s+)?)"
-    r"[^\s\"'&,;)}\]]+"
+    r"(?i)((?:password|passwd|secret|token|api_?key|authorization)[\"']?\s{0,2}[=:]\s{0,2}[\"']?"
+    r"(?:bearer\s|basic\s)?)[^\s\"'&,;)}\]]+"
 )
 
-_context: ContextVar[Mapping[str, str | int]] = ContextVar("chimera_log_context", default={})
+_context: ContextVar[Mapping[str, str | int]] = ContextVar("chimera_log_context")
+_NOTHING: Mapping[str, str | int] = {}
 _secrets: set[str] = set()
 _process: dict[str, str | int] = {}
 
@@ -65,7 +66,7 @@ def context(**known: str | int | None) -> Iterator[None]:
     if unknown:
         raise TypeError(f"not a name of the context: {', '.join(sorted(unknown))}")
     mark = _context.set(
-        {**_context.get(), **{name: value for name, value in known.items() if value is not None}}
+        {**_context.get(_NOTHING), **{name: value for name, value in known.items() if value is not None}}
     )
     try:
         yield
@@ -105,7 +106,7 @@ def setup(
 def form_given() -> Form:
     """Return the form that the environment asks for; text where it asks for none."""
     given = os.environ.get(LOG_FORMAT, "")
-    return cast(Form, given) if given in FORMS else "text"
+    return given if given in FORMS else "text"
 
 
 def hide(url: str) -> None:
@@ -120,8 +121,14 @@ def redact(text: str) -> str:
     for secret in sorted(_secrets, key=len, reverse=True):
         text = text.replace(secret, _HIDDEN)
     if "@" in text:
-        text = _CREDENTIALS.sub(rf"\1{_HIDDEN}@", text)
+        text = _WORD.sub(_without_credentials, text)
     return _NAMED.sub(rf"\1{_HIDDEN}", text)
+
+
+def _without_credentials(word: re.Match[str]) -> str:
+    scheme, separator, rest = word[0].partition("://")
+    # Whatever stands before the last @ may be a password, as in contracts.redis_client.
+    return f"{scheme}://{_HIDDEN}@{rest.rpartition('@')[2]}" if separator and "@" in rest else word[0]
 
 
 class JsonLines(logging.Formatter):
@@ -173,7 +180,7 @@ class LineStream(io.TextIOBase):
 
 
 def _about(record: logging.LogRecord) -> dict[str, str | int]:
-    known = {**_process, **_context.get()}
+    known = {**_process, **_context.get(_NOTHING)}
     about = {name: known[name] for name in NAMES if name in known}
     data = getattr(record, "data", None)  # Celery's lines about a task
     if isinstance(data, dict) and isinstance(data.get("id"), str):

@@ -27,15 +27,20 @@ def slot_queue(slot: str) -> str:
     return f"chimera.slot.{slot}"
 
 
+def unit_prefix(execution: str) -> str:
+    """What the names of the queues of an execution's units begin with."""
+    return f"chimera.unit.{execution}."
+
+
 def unit_queue(execution: str, generation: int, number: int, block: int | None = None) -> str:
     """Queue that holds the jobs of a unit until a slot takes them all; ``block``: of one that was decided later."""
-    unit = f"chimera.unit.{execution}.{generation}.{number}"
+    unit = f"{unit_prefix(execution)}{generation}.{number}"
     return unit if block is None else f"{unit}.{block}"
 
 
 def rescue_queue(execution: str, generation: int, name: str) -> str:
     """Queue of jobs that waited in another slot's queue."""
-    return f"chimera.unit.{execution}.{generation}.r{name}"
+    return f"{unit_prefix(execution)}{generation}.r{name}"
 
 
 def ticket_task_id(unit: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from contracts.jobs import JobMaker
-from contracts.plots import Unit
+from contracts.plots import Unit, has_plots
 from contracts.queues import pool_queue
 from contracts.store import Feeding, Store
 from dispatch.dispatcher import Dispatcher, NamedUnit
@@ -27,6 +27,7 @@ class Feeder:
         self._maker = maker
         self._rounds = rounds
         self._execution = maker.execution
+        self._plots = has_plots(maker.spec, maker.configurations)
         self._feeding = Feeding()
         self._units: Iterator[NamedUnit] | None = None
         self._window = 0
@@ -35,8 +36,10 @@ class Feeder:
         self.finished = False
         """Whether all that was known when the generation began is published."""
 
-    def look(self, done: int, slots: int) -> None:
-        """Publish what the window has room for; ``done``: jobs with an outcome, ``slots``: live ones of the pool.
+    def look(self, done: int, slots: int, sweeps: int) -> None:
+        """Publish what the window has room for.
+
+        ``done``: jobs with an outcome; ``slots``: live ones of the pool; ``sweeps``: those that share it.
 
         Raises:
             BrokerError: Redis went away; the next look does it again.
@@ -47,7 +50,7 @@ class Feeder:
             self.outstanding.refresh()
             self._seen_done = done
         if not self.finished:
-            self._fill(slots)
+            self._fill(slots, sweeps)
 
     def reset(self) -> None:
         """Forget everything: another feeder was at work, or a new generation has begun."""
@@ -91,15 +94,22 @@ class Feeder:
             )
             yield name, Unit(unit.plot, unit.load, left)
 
-    def _fill(self, slots: int) -> None:
+    def _fill(self, slots: int, sweeps: int) -> None:
         outstanding = len(self.outstanding.units())
         queued = self._store.queued(pool_queue(self._maker.spec.pool))
         self._window = (
-            next_window(self._window, outstanding=outstanding, queued=queued, slots=slots)
+            next_window(
+                self._window,
+                outstanding=outstanding,
+                queued=queued,
+                slots=slots,
+                plots=self._plots,
+                sweeps=sweeps,
+            )
             if self._window
-            else first_window(slots)
+            else first_window(slots, plots=self._plots)
         )
-        wanted = room(self._window, outstanding=outstanding, slots=slots)
+        wanted = room(self._window, outstanding=outstanding, slots=slots, plots=self._plots, sweeps=sweeps)
         while wanted > 0 and not self.finished:
             wanted -= self._publish_next(wanted)
 

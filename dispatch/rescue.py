@@ -129,10 +129,11 @@ class Rescuer:
         counts = self._store.counts(self._execution)
         job_s = {slot: counts.slot_busy_ms[slot] / jobs / 1e3 for slot, jobs in counts.slot_jobs.items()}
         load_s = None if counts.load_ms is None else counts.load_ms / 1e3
-        split = choose_split(waiting, idle, job_s, load_s)
-        if split is not None:
+        while idle and (split := choose_split(waiting, idle, job_s, load_s)) is not None:
             moved = self._hand_on(split.slot, split.jobs)
-            self._say(f"{moved} of the jobs that wait for slot {split.slot} go to slots that are free")
+            self._say(f"{moved} of the jobs that wait for slot {split.slot} go to a slot that is free")
+            waiting[split.slot] -= split.jobs
+            idle.pop()
 
     def _hand_on(self, slot: str, jobs: int | None = None) -> int:
         """Make the newest jobs of a slot's queue, or all of them, a unit of their own; return how many."""

@@ -42,7 +42,7 @@ class Steward:
         self._generation: int | None = None
         self.execution = execution
         self._last = self._slots_at = self._wound_up_at = -TTL_S
-        self._slots = 0
+        self._slots, self._sweeps = 0, 1
         maker = JobMaker.of(manifest, store.base_dir(execution))
         self.manifest = manifest
         self.dispatcher = Dispatcher(app, store, maker)
@@ -92,18 +92,20 @@ class Steward:
         if generation != self._generation:
             self._generation = generation
             self._feeder.reset()
-        self._feeder.look(progress.done, self._live_slots())
+        self._look_around()
+        self._feeder.look(progress.done, self._slots, self._sweeps)
         for one in self._rounds.news():
             self._feeder.take_in(one.block)
         self._reconciler.look(progress)
         self._rescuer.look()
 
-    def _live_slots(self) -> int:
+    def _look_around(self) -> None:
+        """Count the pool's live slots, and the sweeps that share them."""
         now = time.monotonic()
         if now - self._slots_at > SLOTS_EVERY_S:
             self._slots = sum(slot.pool == self._pool for slot in self._store.slots())
+            self._sweeps = max(1, len(self._store.running_in(self._pool)))
             self._slots_at = now
-        return self._slots
 
     def _wind_up(self, progress: Progress) -> None:
         """Have what is measured summarised, once the jobs that run have ended."""

@@ -1,7 +1,6 @@
 """What there is to be watched, read from the store at one moment: executions, slots, queues.
 
-The number of round trips does not depend on the number of jobs, configurations or slots, but for the scan of the
-keys, which takes one for each :data:`SCAN` of them.
+The number of round trips does not depend on the number of jobs, configurations or slots.
 """
 
 from __future__ import annotations
@@ -10,20 +9,16 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, cast
+from typing import Literal
 
 from analysis.eta import Eta
 from contracts.breaker import Breaker
 from contracts.manifest import Manifest
-from contracts.queues import AGGREGATE_QUEUE, pool_queue, slot_queue
-from contracts.slots import SlotStatus
+from contracts.queues import AGGREGATE_QUEUE, pool_queue
 from contracts.store import LIVE, Status, Store
-from contracts.store.keys import aggregator_key, breaker_key, lease_key, slot_key
-from contracts.store.queue_lengths import lists_of
+from contracts.watching import SlotNow, lengths, live_aggregators, slots_now
 from producer.watch_eta import configuration_of, estimate, planned_runs, started_at
 
-SCAN = 10_000
-"""Keys that Redis looks at in one round trip: under 10 ms."""
 NOTES = 5
 """Newest notes that are shown."""
 
@@ -130,8 +125,7 @@ class Watcher:
         for _, _, slots in seen:
             measured.update(slots)
         rows, queues = self._slots(pools, running, measured)
-        aggregators = len(self._scan(aggregator_key("")))
-        return Cluster(datetime.now(UTC), views, tuple(rows), queues, aggregators)
+        return Cluster(datetime.now(UTC), views, tuple(rows), queues, live_aggregators(self._store))
 
     def _execution(self, execution: str) -> tuple[ExecutionView, list[JobNow], dict[str, int]] | None:
         manifest = self._manifest(execution)
@@ -185,68 +179,47 @@ class Watcher:
     def _slots(
         self, pools: set[str], running: dict[str, JobNow], measured: dict[str, int]
     ) -> tuple[list[SlotRow], dict[str, int]]:
-        client = self._store.client
-        keys = sorted({slot_key(name) for name in running} | self._scan(slot_key("")))
-        names = [key.removeprefix(slot_key("")) for key in keys]
-        texts = cast(list[str | None], client.mget(keys)) if keys else []
-        live = {
-            n: SlotStatus.model_validate_json(t) for n, t in zip(names, texts, strict=True) if t is not None
-        }
-        names = [n for n in names if n in running or not pools or live[n].pool in pools]
-        pools = pools or {status.pool for status in live.values()}
-        queues = [*(pool_queue(pool) for pool in sorted(pools)), AGGREGATE_QUEUE]
-        with client.pipeline(transaction=False) as pipe:
-            for name in names:
-                pipe.get(breaker_key(name))
-                pipe.exists(lease_key(name))
-            for queue in [*queues, *(slot_queue(name) for name in names)]:
-                for part in lists_of(queue):
-                    pipe.llen(part)
-            replies = pipe.execute()
-        own, lengths = replies[: 2 * len(names)], replies[2 * len(names) :]
-        steps = len(lists_of(""))
-        waiting = [sum(lengths[at : at + steps]) for at in range(0, len(lengths), steps)]
+        slots = slots_now(self._store, running)
+        live = {slot.slot: slot.status.pool for slot in slots if slot.status is not None}
         rows = [
-            _row(
-                name,
-                live.get(name),
-                None if own[2 * at] is None else Breaker.model_validate_json(own[2 * at]),
-                bool(own[2 * at + 1]),
-                running.get(name),
-                measured.get(name, 0),
-                waiting[len(queues) + at],
-            )
-            for at, name in enumerate(names)
+            _row(slot, running.get(slot.slot), measured.get(slot.slot, 0))
+            for slot in slots
+            if slot.slot in running or not pools or live.get(slot.slot) in pools
         ]
-        return rows, dict(zip(queues, waiting, strict=False))
-
-    def _scan(self, prefix: str) -> set[str]:
-        return set(self._store.client.scan_iter(f"{prefix}*", count=SCAN))
+        queues = [*map(pool_queue, sorted(pools or set(live.values()))), AGGREGATE_QUEUE]
+        return rows, lengths(self._store, queues)
 
 
-def _row(
-    name: str,
-    status: SlotStatus | None,
-    breaker: Breaker | None,
-    leased: bool,
-    job: JobNow | None,
-    jobs: int,
-    queued: int,
-) -> SlotRow:
+def _row(slot: SlotNow, job: JobNow | None, jobs: int) -> SlotRow:
     state: SlotState
     why = None
-    if breaker is not None:
-        state, why = breaker.state, f"{breaker.failures} jobs in a row failed: {breaker.reason}"
-    elif status is None and not leased:
-        state, why = "no sign of life", "its worker is gone; the job is sent again"
+    leased = slot.lease_s is not None
+    if slot.breaker is not None:
+        state, why = (
+            slot.breaker.state,
+            f"{slot.breaker.failures} jobs in a row failed: {slot.breaker.reason}",
+        )
+    elif slot.status is None and not leased:
+        state, why = (
+            "no sign of life",
+            "its worker is gone; the job is sent again" if job else "its worker is gone",
+        )
     elif leased:
         state = "measuring"
-    elif status is not None and status.problem is not None:
-        state, why = "no server", status.problem
+    elif slot.status is not None and slot.status.problem is not None:
+        state, why = "no server", slot.status.problem
     else:
         state = "free"
-    shown = job if leased or state == "no sign of life" else None
-    return SlotRow(name, status.pool if status else None, state, why, shown, jobs, queued, breaker)
+    return SlotRow(
+        slot=slot.slot,
+        pool=slot.status.pool if slot.status else None,
+        state=state,
+        why=why,
+        job=job if leased or state == "no sign of life" else None,
+        jobs=jobs,
+        queued=slot.queued,
+        breaker=slot.breaker,
+    )
 
 
 def _job(line: dict[str, object]) -> JobNow:

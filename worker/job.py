@@ -21,10 +21,16 @@ from worker.measurement.loop import WatchedLoop
 from worker.preparation import NotPrepared, prepare
 from worker.servers import CallRequest, ModelServer, open_server
 from worker.telemetry.host import boot_id, host_identity
+from worker.telemetry.readers import KeptReaders
 from worker.telemetry.sampler import TelemetrySampler
 from worker.workloads.agent import STAGES, run_agent
 
 IDENTIFY_S = 10.0
+LATELY_NS = 5 * 10**9
+
+_readers = KeptReaders()
+_lately: dict[tuple[str, str, str], tuple[int, ServerIdentity]] = {}
+"""Kind, address and model → when the last job asked who it is, and the answer."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ def measure(spec: JobSpec, started: Started) -> JobOutcome:
     host = host_identity(gpu_indices=indices)
     kept_s = spec.deadline_s + 60
     with (
-        TelemetrySampler(gpu_indices=indices, kept_s=kept_s) as sampler,
+        TelemetrySampler(gpu_indices=indices, kept_s=kept_s, kept_readers=_readers) as sampler,
         asyncio.Runner(loop_factory=WatchedLoop) as runner,
     ):
         measured = runner.run(_measure(spec, started))
@@ -111,7 +117,7 @@ async def _measure(spec: JobSpec, started: Started) -> Measured:
         return await call(prompt, spec.configuration.parameters, schema, spec.workload.min_words)
 
     try:
-        before = await _identity(server, spec.configuration.model)
+        before = _met_lately(server, spec) or await _identity(server, spec.configuration.model)
         try:
             prepared = await prepare(spec, server, call)
         except NotPrepared as error:
@@ -125,14 +131,33 @@ async def _measure(spec: JobSpec, started: Started) -> Measured:
             use_schema=spec.workload.structured == "auto" and server.supports_schema,
         )
         # Asked again: some facts, as Ollama's context, are there only while the model is loaded.
-        identity = await _identity(server, spec.configuration.model) or before
+        identity = await _identity(server, spec.configuration.model)
+        _remember(server, spec, identity)
+        identity = identity or before
         return Measured(identity, (*prepared, *run.stages), run.result, run.wall_s)
     finally:
         await server.aclose()
 
 
+def _met_lately(server: ModelServer, spec: JobSpec) -> ServerIdentity | None:
+    """Return who the server was at the end of the job just before; ``None``: it has to be asked.
+
+    What an OpenAI-compatible server takes depends on which one it is, so it is always asked.
+    """
+    known = _lately.get((server.kind, server.url, spec.configuration.model))
+    if server.kind == "openai" or known is None or now_ns() - known[0] > LATELY_NS:
+        return None
+    return known[1]
+
+
+def _remember(server: ModelServer, spec: JobSpec, identity: ServerIdentity | None) -> None:
+    _lately.clear()
+    if identity is not None:
+        _lately[server.kind, server.url, spec.configuration.model] = (now_ns(), identity)
+
+
 async def _identity(server: ModelServer, model: str) -> ServerIdentity | None:
-    """Ask who the server is; this also opens the connection that the calls then use."""
+    """Ask who the server is."""
     try:
         async with asyncio.timeout(IDENTIFY_S):
             return await server.identify(model)

@@ -53,7 +53,7 @@ def describe(
     mean's interval is one that holds at whichever number one stops, and the median has none: its interval is
     for a fixed number.
     """
-    known = sorted(float(value) for value in values if value is not None)
+    known = sorted(map(float, [value for value in values if value is not None]))
     if not known:
         return Description.none()
     return Description(

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.results_folder import SUMMARY_FILE, read_results
+from analysis.results_folder import MANIFEST_FILE, SUMMARY_FILE, read_manifest
+from analysis.stages_io import STAGES_FILE
 from contracts.outcome import JobOutcome
 from contracts.records import INGEST_STAGE, StageRecord
 from contracts.store import Store
@@ -52,8 +53,11 @@ def audit(
 
     ``calls``: slot → its model server's log of generations, which is nobody's word but the server's.
     """
-    records, manifest = read_results(folder)
-    assert manifest is not None and manifest.execution == execution, folder
+    manifest = read_manifest(folder / MANIFEST_FILE)
+    assert manifest.execution == execution, folder
+    # Not by read_stages: that refuses what is there twice, and here it is to be told.
+    lines = (folder / STAGES_FILE).read_text().splitlines()
+    records = [StageRecord.model_validate_json(line) for line in lines]
     assert isinstance(manifest.spec.runs, int)
     planned = {(c.name, run) for c in manifest.configurations for run in range(1, manifest.spec.runs + 1)}
     by_run: dict[Run, list[StageRecord]] = defaultdict(list)
@@ -122,12 +126,12 @@ def _doubled(
 
 
 def _overlapping_jobs(outcomes: Iterable[JobOutcome]) -> Iterator[str]:
-    on_slot = defaultdict(list)
+    on_slot: dict[tuple[str, str | None], set[tuple[int, int, str]]] = defaultdict(set)
     for o in outcomes:
         if o.problem is None:  # else nothing was measured
-            on_slot[o.slot, o.boot_id].append(
-                (o.started_ns, o.ended_ns, f"{_named((o.configuration.name, o.run))}, attempt {o.attempt}")
-            )
+            name = f"{_named((o.configuration.name, o.run))}, attempt {o.attempt}"
+            # A set: what was stored twice, as an answer of Redis was lost, is one measurement.
+            on_slot[o.slot, o.boot_id].add((o.started_ns, o.ended_ns, name))
     for (slot, _), spans in on_slot.items():
         yield from _overlapping(slot, spans)
 
@@ -143,7 +147,7 @@ def _overlapping_calls(calls: Mapping[str, list[dict[str, Any]]]) -> Iterator[st
         yield from _overlapping(f"the server of {slot}", spans)
 
 
-def _overlapping(where: str, spans: list[tuple[int, int, str]]) -> Iterator[str]:
+def _overlapping(where: str, spans: Iterable[tuple[int, int, str]]) -> Iterator[str]:
     last = (0, 0, "")
     for span in sorted(spans):
         if span[0] < last[1]:

@@ -13,13 +13,17 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery.signals import task_postrun, task_prerun
 from redis.connection import AbstractConnection
 
+from contracts.job import JobSpec
 from contracts.queues import AGGREGATE, MEASURE
 from contracts.store import Store
+
+if TYPE_CHECKING:
+    from worker.claiming import Taken
 
 MEASURE_POINTS = ("delivered", "started", "measured", "stored", "returned")
 """A job on its way: before anything, counted as an attempt, measured, in the store, counted into its chord."""
@@ -28,6 +32,9 @@ AGGREGATE_POINTS = ("called-back", "summarised", "counted", "finishing", "finish
 execution is marked as finished."""
 PUBLISH_POINT = "publishing"
 """The producer: half of the bytes of a pipeline that publishes jobs are written."""
+
+POISON = "poison"
+"""The job that comes to ``started`` next dies there each time; its id is then in the file ``poisoned``."""
 
 DELIVERIES = "deliveries"
 """File of the job ids of all deliveries."""
@@ -78,6 +85,16 @@ class Traps:
             os.kill(os.getppid(), signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
 
+    def poison(self, job_id: str) -> None:
+        """Die here if the job is poison; the first one after the trap was set becomes it."""
+        poisoned = self._folder / "poisoned"
+        with contextlib.suppress(FileNotFoundError):
+            (self._folder / POISON).unlink()
+            with poisoned.open("a") as file:
+                file.write(job_id + "\n")
+        if poisoned.exists() and job_id in poisoned.read_text().split():
+            os.kill(os.getpid(), signal.SIGKILL)
+
     def note(self, job_id: str) -> None:
         """Note that the job's message was delivered."""
         with (self._folder / DELIVERIES).open("a") as file:
@@ -104,12 +121,19 @@ def _trap_worker(traps: Traps) -> None:
         if task.name == MEASURE:
             traps.strike("returned", task_id.rpartition(".")[2])
 
-    _wrap(Store, "start_job", after=lambda _, job_id, **__: traps.strike("started", job_id))
+    def started(taken: Taken, spec: JobSpec, *_: Any) -> None:
+        if taken.verdict == "taken":
+            traps.poison(spec.job_id)
+            traps.strike("started", spec.job_id)
+
+    from worker.claiming import Claiming
+
+    _wrap(Claiming, "take", after=started)
     _wrap(
-        Store,
-        "put_outcome",
-        before=lambda outcome: traps.strike("measured", outcome.job_id),
-        after=lambda outcome: traps.strike("stored", outcome.job_id),
+        Claiming,
+        "store",
+        before=lambda outcome, *_: traps.strike("measured", outcome.job_id),
+        after=lambda _, outcome, *__: traps.strike("stored", outcome.job_id),
     )
     _wrap(
         Store,
@@ -132,6 +156,7 @@ def _wrap(
     before: Callable[..., None] | None = None,
     after: Callable[..., None] | None = None,
 ) -> None:
+    """Have ``before`` called with the method's arguments, and ``after`` with what it returned and with them."""
     original = getattr(owner, name)
 
     def wrapped(self: Any, *arguments: Any, **keywords: Any) -> Any:
@@ -139,7 +164,7 @@ def _wrap(
             before(*arguments, **keywords)
         value = original(self, *arguments, **keywords)
         if after is not None:
-            after(*arguments, **keywords)
+            after(value, *arguments, **keywords)
         return value
 
     setattr(owner, name, wrapped)

@@ -11,23 +11,20 @@ from typing import Any
 FOLDER = "CHIMERA_SCALE_EVENTS"
 """Environment variable: where the processes write."""
 
-_files: dict[int, int] = {}
+_files: dict[tuple[int, str], int] = {}
 
 
 def note(what: str, **values: Any) -> None:
-    """Append one line to the file of this process; nothing is buffered, so that a kill loses nothing."""
-    pid = os.getpid()  # the pool's processes are forked
-    if pid not in _files:
-        path = Path(os.environ[FOLDER]) / f"{pid}.jsonl"
-        _files[pid] = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.write(_files[pid], json.dumps({"what": what, **values}).encode() + b"\n")
+    """Append one line to this process's file of that kind; nothing is buffered, so that a kill loses nothing."""
+    key = os.getpid(), what  # the pool's processes are forked
+    if key not in _files:
+        path = Path(os.environ[FOLDER]) / f"{what}-{key[0]}.jsonl"
+        _files[key] = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.write(_files[key], json.dumps(values).encode() + b"\n")
 
 
 def noted(folder: Path, what: str) -> Iterator[dict[str, Any]]:
     """Yield the notes of one kind, process by process."""
-    for path in sorted(folder.glob("*.jsonl")):
+    for path in sorted(folder.glob(f"{what}-*.jsonl")):
         with path.open() as lines:
-            for line in lines:
-                one = json.loads(line)
-                if one["what"] == what:
-                    yield one
+            yield from map(json.loads, lines)

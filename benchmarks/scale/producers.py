@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.scale.names import AFTER, PLAIN, POOL
 from contracts.settings import broker_url
 
 
@@ -64,10 +65,8 @@ def _chord(jobs: str) -> dict[str, Any]:
     """Publish a plain chord of tasks that do nothing."""
     from celery import chord
 
-    from benchmarks.scale.worker import AFTER, PLAIN
     from contracts.celery_app import make_app
     from contracts.queues import AGGREGATE_QUEUE, pool_queue
-    from benchmarks.scale.sweep import POOL
 
     app = make_app(broker_url(), max_deadline_s=60)
     header = app.signature(PLAIN, queue=pool_queue(POOL))

@@ -6,10 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.scale.work import WARMUPS
-
-POOL = "scale"
-DEADLINE_S = 60
+from benchmarks.scale.names import DEADLINE_S, POOL, WARMUPS
 
 
 def write_sweep(folder: Path, jobs: int, configurations: int) -> Path:

@@ -7,6 +7,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
+from benchmarks.scale.names import WARMUPS
 from contracts.call import CallResult, CallTiming, Outcome, ServerCounters
 from contracts.job import JobSpec
 from contracts.outcome import AgentResult, HostIdentity, IngestResult, JobOutcome, ServerIdentity, StageResult
@@ -14,7 +15,6 @@ from worker.job import Started
 from worker.measurement.clock import now_ns
 from worker.telemetry.host import boot_id, host_identity
 
-WARMUPS = 3
 TOKENS = 32
 TTFT_NS, ITL_NS, NOISE = 50_000_000, 10_000_000, 0.03
 WORDS = 60
@@ -56,10 +56,14 @@ def outcome_of(spec: JobSpec, started: Started) -> JobOutcome:
         ended_ns=now_ns(),
         boot_id=boot_id(),
         host=_host(),
-        server=ServerIdentity(kind=spec.server.kind, url=started.settings.server, model=spec.configuration.model),
+        server=ServerIdentity(
+            kind=spec.server.kind, url=started.settings.server, model=spec.configuration.model
+        ),
         stages=tuple(stages),
         agent_result=AgentResult(
-            ingest=IngestResult(files_total=1, counts={"csv": 1, "json": 0, "md": 0}, data_summary="one file"),
+            ingest=IngestResult(
+                files_total=1, counts={"csv": 1, "json": 0, "md": 0}, data_summary="one file"
+            ),
             findings=(_text(rng, 12), _text(rng, 12)),
             report_text=_text(rng, WORDS),
         ),

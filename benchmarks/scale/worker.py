@@ -11,14 +11,12 @@ from typing import Any
 
 import worker.delivery
 from benchmarks.scale.events import note
+from benchmarks.scale.names import AFTER, PLAIN
 from benchmarks.scale.work import outcome_of
 from contracts.job import JobSpec
 from contracts.outcome import JobOutcome
 from contracts.queues import AGGREGATE, AGGREGATE_QUEUE, FINALISE
 from worker.job import Started
-
-PLAIN = "benchmarks.scale.plain"
-AFTER = "benchmarks.scale.after"
 
 
 def main() -> None:
@@ -84,7 +82,7 @@ def _note_callback_sizes() -> None:
             note("callback", bytes=len(dumps(message)))
         return put(self, queue, message, **options)
 
-    Channel._put = noting
+    Channel._put = noting  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import redis
 from contracts.facts import Facts
 from contracts.manifest import Manifest
 from contracts.store.keys import EXECUTIONS, KINDS, execution_key, name_key, steward_key, sweep_key
+from contracts.store.queue_lengths import drop_units
 from contracts.store.scripts import HOLD, NEXT_GENERATION, SET_STATUS
 
 Status = Literal["running", "paused", "cancelled", "finished", "collected", "abandoned"]
@@ -55,7 +56,10 @@ class Executions:
             pipe.set(execution_key(x, "manifest"), manifest.model_dump_json())
             if facts is not None:
                 pipe.set(execution_key(x, "facts"), facts.model_dump_json())
-            pipe.hset(execution_key(x, "state"), mapping={"status": "running", "generation": 0})
+            pipe.hset(
+                execution_key(x, "state"),
+                mapping={"status": "running", "generation": 0, "pool": manifest.spec.pool},
+            )
             pipe.hset(execution_key(x, "due"), mapping=cast(dict[Any, Any], due))
             pipe.set(sweep_key(manifest.sweep_id), x)
             pipe.set(name_key(manifest.sweep), x)
@@ -79,6 +83,15 @@ class Executions:
     def running_executions(self) -> list[str]:
         """Return the executions with something still to be done (:data:`LIVE`), oldest first."""
         return sorted(cast(set[str], self.client.smembers(EXECUTIONS)))
+
+    def running_in(self, pool: str) -> list[str]:
+        """Return the executions that run in a pool, those paused or cancelled not included."""
+        live = self.running_executions()
+        with self.client.pipeline(transaction=False) as pipe:
+            for execution in live:
+                pipe.hmget(execution_key(execution, "state"), ["status", "pool"])
+            found = pipe.execute()
+        return [x for x, state in zip(live, found, strict=True) if state == ["running", pool]]
 
     def manifest(self, execution: str) -> Manifest | None:
         text = self.client.get(execution_key(execution, "manifest"))
@@ -115,6 +128,7 @@ class Executions:
         self._end(execution, "abandoned")
 
     def _end(self, execution: str, status: Status) -> None:
+        drop_units(self.client, execution)
         with self.client.pipeline(transaction=True) as pipe:
             pipe.hset(execution_key(execution, "state"), "status", status)
             pipe.srem(EXECUTIONS, execution)
@@ -135,7 +149,9 @@ class Executions:
         Attempts are counted anew, nothing of it is fed yet, and a problem of the last generation is forgotten.
         """
         keys = [execution_key(execution, kind) for kind in ("state", "attempts", "taken")]
-        return int(cast(int, self._next_generation(keys=keys)))
+        generation = int(cast(int, self._next_generation(keys=keys)))
+        drop_units(self.client, execution)
+        return generation
 
     def generation(self, execution: str) -> int | None:
         """Return the newest generation; ``None``: the store knows no such execution."""

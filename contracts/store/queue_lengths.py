@@ -12,7 +12,7 @@ from typing import Literal, cast
 
 import redis
 
-from contracts.queues import PRIORITY_STEPS, SEPARATOR, slot_queue
+from contracts.queues import PRIORITY_STEPS, SEPARATOR, slot_queue, unit_prefix
 from contracts.store.keys import execution_key
 from contracts.store.scripts import MOVE
 
@@ -70,6 +70,12 @@ class Queues:
     def taken_units(self, execution: str) -> dict[str, str]:
         """Return the queues of the units that were taken → the slot that took them; empty: it waits."""
         return cast(dict[str, str], self.client.hgetall(execution_key(execution, "taken")))
+
+
+def drop_units(client: redis.Redis, execution: str) -> None:
+    """Delete the queues of an execution's units: nobody takes them any more."""
+    for key in client.scan_iter(match=f"{unit_prefix(execution)}*", count=1000):
+        client.delete(key)
 
 
 def lists_of(queue: str) -> list[str]:

@@ -11,6 +11,7 @@ from contracts.configuration import Parameters
 from contracts.outcome import ServerIdentity
 from contracts.slots import ModelLimits
 from contracts.sweep import ServerSpec
+from worker.measurement.clock import now_ns
 from worker.servers.base import CallRequest, Recording, ServerUnreachable
 from worker.servers.client import StreamClient
 from worker.servers.connection import Answer
@@ -27,6 +28,15 @@ UNKNOWN_PAUSE_S = 0.5
 """Where the server tells no time at all."""
 UNLOAD_S = 30.0
 UNLOAD_POLL_S = 0.02
+VERSION_KEPT_NS = 5 * 10**9
+"""It is asked for anew after this, and after each call that failed: so a server that was replaced is told."""
+DESCRIBED_KEPT = 64
+
+_versions: dict[str, tuple[int, str]] = {}
+"""By address: when it was asked for, and the answer."""
+_described: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = {}
+"""By address and model: its entry in the list, and what ``/api/show`` said."""
+
 MEDIA_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/json"})
 
 
@@ -50,20 +60,17 @@ class OllamaServer(StreamClient):
 
     async def identify(self, model: str) -> ServerIdentity:
         # One after the other: the calls then find one connection, and where nothing answers, no others wait.
-        version = await self._connection.ask("/api/version")
-        tags = await self._connection.ask("/api/tags")
+        version = await self._version()
         running = await self._connection.ask("/api/ps")
-        shown = await self._connection.ask("/api/show", {"model": model})
-        listed = _entry(tags, model)
         loaded = _entry(running, model)
-        described = shown.object or {}
+        listed, described = await self._model(model, string(loaded.get("digest")))
         details = [_dict(source.get("details")) for source in (listed, loaded, described)]
         limits = limits_of(described)
         return ServerIdentity(
             kind=self.kind,
             url=self.url,
             software="Ollama",
-            version=string((version.object or {}).get("version")),
+            version=version,
             model=string(listed.get("name")) or string(loaded.get("name")),
             digest=string(listed.get("digest")) or string(loaded.get("digest")),
             quantisation=_first(details, "quantization_level"),
@@ -74,6 +81,32 @@ class OllamaServer(StreamClient):
             size_bytes=CounterReader().size("size", loaded.get("size")),
             vram_bytes=CounterReader().size("size_vram", loaded.get("size_vram")),
         )
+
+    async def _version(self) -> str | None:
+        known = _versions.get(self.url)
+        if known is not None and now_ns() - known[0] < VERSION_KEPT_NS:
+            return known[1]
+        answer = await self._connection.ask("/api/version")
+        version = string((answer.object or {}).get("version"))
+        if version is not None:
+            _versions[self.url] = (now_ns(), version)
+        return version
+
+    async def _model(self, model: str, digest: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what the server lists and shows of a model.
+
+        Not asked for again where the loaded model has the digest of the one that was described before: the digest
+        is that of all the model's content.
+        """
+        known = _described.get((self.url, model))
+        if known is not None and digest is not None and known[0].get("digest") == digest:
+            return known
+        listed = _entry(await self._connection.ask("/api/tags"), model)
+        shown = (await self._connection.ask("/api/show", {"model": model})).object or {}
+        if len(_described) >= DESCRIBED_KEPT:
+            _described.clear()
+        _described[self.url, model] = (listed, shown)
+        return listed, shown
 
     async def limits(self, model: str) -> ModelLimits:
         return limits_of((await self._connection.ask("/api/show", {"model": model})).object or {})
@@ -106,6 +139,8 @@ class OllamaServer(StreamClient):
         await asyncio.sleep(min(self._pause_s, max(timeout_s, 0.0)))
         result = await send(self._connection, generate_request(request), sending)
         self._pause_s = pause_after(result.settled())
+        if result.failure is not None or result.refusal is not None:
+            _versions.pop(self.url, None)
         return self._recording(request, result, read_generate, structured=request.answer_schema is not None)
 
 

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from contracts.failures import InputError
+from contracts.plots import units_of_block
 from producer.manifest import make_manifest
 from producer.plan import Plan, make_plan
 from producer.sweep_file import load
@@ -26,7 +27,7 @@ def planned(folder: Path, **changes: Any) -> Plan:
 
 
 def ids(plan: Plan) -> list[str]:
-    return [job.job_id for job in plan.jobs("x")]
+    return [job.job_id for job in plan.maker("x").listed(plan.units())]
 
 
 def shown(plan: Plan) -> str:
@@ -47,9 +48,10 @@ def test_a_jobs_id_does_not_depend_on_how_it_was_asked_for(tmp_path: Path, corpu
     one = planned(tmp_path, runs=UNTIL)
     other = planned(tmp_path, runs=UNTIL | {"max": 5, "until": {"itl": 0.1}, "max_jobs": 8, "max_time": "1h"})
     assert ids(one) == ids(other)
-    later = [job.job_id for job in one.maker("x").block(3, [(c.id, 3) for c in one.configurations])]
-    fixed = planned(tmp_path, runs=3).jobs("x")
-    assert later == [job.job_id for job in fixed if job.block == 3]
+    units = units_of_block(one.spec, one.configurations, 3, {c.id: 3 for c in one.configurations})
+    later = [job.job_id for job in one.maker("x").listed(units)]
+    fixed = planned(tmp_path, runs=3)
+    assert later == [job.job_id for job in fixed.maker("x").listed(fixed.units()) if job.block == 3]
 
 
 def test_the_baseline_changes_no_job(tmp_path: Path, corpus: Path) -> None:

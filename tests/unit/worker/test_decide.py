@@ -21,13 +21,13 @@ def sweep(tmp_path: Path, corpus: Path, store: Store) -> Sweep:
 def test_a_block_holds_those_that_still_need_runs(sweep: Sweep) -> None:
     sweep.to_the_first_decision(QUIET, LOUD)
     sweep.decide(4)
-    ((block, jobs),) = sweep.sent.jobs
+    ((block, units),) = sweep.sent.blocks
     assert block == 4
-    assert [(j.configuration.id, j.run, j.block) for j in jobs] == [(sweep.second, 4, 4)]
-    fixed = sweep.plan.maker(sweep.execution).block(4, [(sweep.second, 4)])
-    assert jobs == fixed
+    (job,) = sweep.jobs(units)
+    assert (job.configuration.id, job.run, job.block) == (sweep.second, 4, 4)
     assert sweep.store.due(sweep.execution) == {sweep.second: 4}
     (one,) = sweep.store.rounds(sweep.execution)
+    assert [listed.job_id for listed in one.jobs] == [job.job_id]
     assert one.why.startswith("block 4: 1 of 2 configurations still needs runs (throughput ±")
     assert {s.configuration: s.more for s in one.standings} == {
         "temperature=0.2": False,
@@ -41,30 +41,30 @@ def test_deciding_twice_is_deciding_once(sweep: Sweep) -> None:
     before = sweep.store.rounds(sweep.execution)
     sweep.decide(4)
     assert sweep.store.rounds(sweep.execution) == before
-    first, second = sweep.sent.jobs
+    first, second = sweep.sent.blocks
     assert first == second  # the same ids: the same messages
 
 
 def test_a_decision_delivered_late_publishes_nothing_that_is_done(sweep: Sweep) -> None:
     sweep.to_the_first_decision(QUIET, LOUD)
     sweep.decide(4)
-    (_, jobs) = sweep.sent.jobs.pop()
-    sweep.do(jobs)
+    (_, units) = sweep.sent.blocks.pop()
+    sweep.do(sweep.jobs(units))
     assert sweep.decide(4)["jobs"] == 0
     sweep.summarise(sweep.second, (*LOUD, 120.0))
     sweep.decide(5)
-    assert [block for block, _ in sweep.sent.jobs] == [5]
+    assert [block for block, _ in sweep.sent.blocks] == [5]
     assert sweep.decide(4)["jobs"] == 0
     assert [one.block for one in sweep.store.rounds(sweep.execution)] == [4, 5]
 
 
 def test_nothing_is_decided_before_its_time(sweep: Sweep) -> None:
-    sweep.do(sweep.plan.jobs(sweep.execution))
+    sweep.do(sweep.jobs())
     sweep.summarise(sweep.first, LOUD)
     assert sweep.decide(4) == {"block": 4, "decided": False}  # the second's summary is due
     sweep.summarise(sweep.second, LOUD)
     assert sweep.decide(5) == {"block": 5, "decided": False}  # 4 comes first
-    assert sweep.store.rounds(sweep.execution) == [] and sweep.sent.jobs == []
+    assert sweep.store.rounds(sweep.execution) == [] and sweep.sent.blocks == []
 
 
 def test_two_deciders_at_once_publish_the_same(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_two_deciders_at_once_publish_the_same(sweep: Sweep, monkeypatch: pytest
 
     monkeypatch.setattr(Store, "put_round", overtaken)
     sweep.decide(4)
-    assert sweep.sent.jobs == other.jobs
+    assert sweep.sent.blocks == other.blocks
     assert len(sweep.store.rounds(sweep.execution)) == 1
     assert sweep.store.due(sweep.execution) == {sweep.first: 4, sweep.second: 4}
 
@@ -87,7 +87,7 @@ def test_two_deciders_at_once_publish_the_same(sweep: Sweep, monkeypatch: pytest
 def test_the_last_decision_ends_the_execution(sweep: Sweep) -> None:
     sweep.to_the_first_decision(QUIET, QUIET)
     sweep.decide(4)
-    assert sweep.sent.jobs == [] and sweep.sent.finalised == 1
+    assert sweep.sent.blocks == [] and sweep.sent.finalised == 1
     (one,) = sweep.store.rounds(sweep.execution)
     assert one.jobs == () and one.why == "of 2 configurations: 2 precise"
     sweep.decide(5)
@@ -113,7 +113,7 @@ def test_the_sweeps_limits_hold(tmp_path: Path, corpus: Path, store: Store) -> N
     sweep = Sweep(tmp_path, store, max_jobs=7)
     sweep.to_the_first_decision(LOUD, LOUD)
     sweep.decide(4)
-    assert sweep.sent.jobs == [] and sweep.sent.finalised == 1
+    assert sweep.sent.blocks == [] and sweep.sent.finalised == 1
     made = sweep.manifest.with_rounds(store.rounds(sweep.execution))
     assert {s.stopped for s in made.standings} == {"most jobs"}
     assert made.ended_because is not None and "max_jobs 7" in made.ended_because
@@ -123,16 +123,16 @@ def test_an_abandoned_execution_decides_nothing(sweep: Sweep) -> None:
     sweep.to_the_first_decision(LOUD, LOUD)
     sweep.store.abandon(sweep.execution)
     assert sweep.decide(4) == {"block": 4, "decided": False}
-    assert sweep.sent.jobs == [] and sweep.store.rounds(sweep.execution) == []
+    assert sweep.sent.blocks == [] and sweep.store.rounds(sweep.execution) == []
 
 
 def test_what_was_decided_of_an_abandoned_execution_is_not_published(sweep: Sweep) -> None:
     sweep.to_the_first_decision(LOUD, LOUD)
     sweep.decide(4)
     sweep.store.abandon(sweep.execution)
-    sweep.sent.jobs.clear()
+    sweep.sent.blocks.clear()
     sweep.decide(4)
-    assert sweep.sent.jobs == []
+    assert sweep.sent.blocks == []
 
 
 # --- the store's part -----------------------------------------------------------------------
@@ -168,15 +168,17 @@ def test_time_runs_from_each_generations_start_to_its_newest_outcome(sweep: Swee
     began = int(str(sweep.store.client.hget(state, "began_ms")))
     sweep.store.client.hset(state, "newest_ms", began + 500)
     assert sweep.store.spent_s(sweep.execution) == 7.5
-    sweep.do(sweep.plan.jobs(sweep.execution)[:1])
+    sweep.do(sweep.jobs()[:1])
     assert 7 <= sweep.store.spent_s(sweep.execution) < 60
 
 
-def test_the_manifest_with_rounds_lists_every_job_once(sweep: Sweep) -> None:
+def test_manifest_and_rounds_list_every_job_once(sweep: Sweep) -> None:
     sweep.to_the_first_decision(QUIET, LOUD)
     sweep.decide(4)
     rounds = sweep.store.rounds(sweep.execution)
     made = sweep.manifest.with_rounds(rounds)
     assert made.runs_planned() == {"temperature=0.2": 3, "temperature=0.8": 4}
     assert made.with_rounds(rounds) == made
-    assert len({job.job_id for job in made.order}) == 7
+    listed = list(sweep.maker.listed(sweep.maker.units(rounds)))
+    assert len({job.job_id for job in listed}) == len(listed) == 7
+    assert listed[-1:] == list(rounds[0].jobs)

@@ -1,0 +1,234 @@
+"""Metrics for Prometheus: how they are served, and those of the whole cluster, read from the store.
+
+Labels are pools, slots, queues, sweeps with their executions, and outcome words; never configurations or jobs: of
+these there may be 100,000. What is not known is absent.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from wsgiref.simple_server import WSGIServer
+
+import redis
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from contracts.failures import SetupError
+from contracts.manifest import Manifest
+from contracts.queues import AGGREGATE_QUEUE, pool_queue
+from contracts.redis_client import connect
+from contracts.store import Store
+from contracts.watching import SlotNow, lengths, live_aggregators, slots_now
+
+LOOPBACK = "127.0.0.1"
+FRESH_S = 1.0
+"""What was read is told again for so long: many scrapers cost the store no more than one."""
+
+TTFT_BUCKETS_S = (
+    *(0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75),
+    *(1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0),
+)
+"""From a cached prompt on a small model to a cold load of a large one."""
+THROUGHPUT_BUCKETS = (
+    *(1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 500.0),
+    *(750.0, 1000.0, 1500.0, 2000.0, 3000.0, 5000.0, 7500.0, 10_000.0),
+)
+"""tok/s of one call: from a large model on a CPU to a small one on special hardware."""
+
+BREAKER_STATES = ("closed", "half-open", "open")
+
+
+class MetricsServer:
+    """Serves metrics until it is stopped; use it as a context manager or not at all.
+
+    Raises:
+        SetupError: on creation, where the port can't be listened on.
+    """
+
+    def __init__(self, collectors: Iterable[Collector], port: int, address: str = LOOPBACK) -> None:
+        registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        for collector in collectors:
+            registry.register(collector)
+        try:
+            self._server: WSGIServer
+            self._server, self._thread = start_http_server(port, address, registry)
+        except OSError as error:
+            raise SetupError(
+                f"metrics can't be served at {address}:{port}: {error.strerror or error}; "
+                "give another one with --metrics-port and --metrics-address"
+            ) from None
+        self.port = int(self._server.server_port)
+        """The one that is listened on, where 0 was asked for."""
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> MetricsServer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def serve_store(url: str, port: int, address: str = LOOPBACK) -> MetricsServer:
+    """Serve the cluster's metrics, read from the store at ``url`` when they are asked for.
+
+    Raises:
+        SetupError: The port can't be listened on.
+    """
+    # A client of its own that gives up at once: a scrape must not wait for a Redis that is away.
+    return MetricsServer([StoreCollector(Store(connect(url, retries=0)))], port, address)
+
+
+class StoreCollector(Collector):
+    """The metrics of the whole cluster; only ``chimera_store_up`` while the store is away."""
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._read: tuple[float, list[Metric]] | None = None
+        self._manifests: dict[str, Manifest] = {}
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: that which is there depends on what runs."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        with self._lock:
+            now = self._clock()
+            if self._read is None or now - self._read[0] >= FRESH_S:
+                self._read = (now, self._collect())
+            return self._read[1]
+
+    def _collect(self) -> list[Metric]:
+        up = GaugeMetricFamily("chimera_store_up", "Whether the result store answers (1) or not (0).")
+        try:
+            metrics = [*self._memory(), *self._slots_and_queues(), *self._sweeps()]
+        except redis.RedisError:
+            up.add_metric([], 0)
+            return [up]
+        up.add_metric([], 1)
+        return [up, *metrics]
+
+    def _memory(self) -> Iterator[Metric]:
+        info = self._store.client.info("memory")
+        assert isinstance(info, dict)
+        used = GaugeMetricFamily("chimera_store_memory_bytes", "Memory that Redis uses for its data.")
+        used.add_metric([], info["used_memory"])
+        yield used
+        if info.get("maxmemory"):
+            most = GaugeMetricFamily("chimera_store_memory_limit_bytes", "Redis' maxmemory, where it is set.")
+            most.add_metric([], info["maxmemory"])
+            yield most
+
+    def _slots_and_queues(self) -> Iterator[Metric]:
+        slots = slots_now(self._store)
+        yield from _slots(slots)
+        aggregators = GaugeMetricFamily("chimera_aggregators", "Live aggregators.")
+        aggregators.add_metric([], live_aggregators(self._store))
+        yield aggregators
+        depth = GaugeMetricFamily(
+            "chimera_queue_depth",
+            "Messages that wait in a queue; slots' own queues are chimera_slot_queue_depth.",
+            labels=["queue"],
+        )
+        pools = {slot.status.pool for slot in slots if slot.status is not None}
+        for manifest in self._live():
+            pools.add(manifest.spec.pool)
+        for queue, waiting in lengths(
+            self._store, [*map(pool_queue, sorted(pools)), AGGREGATE_QUEUE]
+        ).items():
+            depth.add_metric([queue], waiting)
+        yield depth
+
+    def _live(self) -> list[Manifest]:
+        executions = self._store.running_executions()
+        self._manifests = {x: m for x, m in self._manifests.items() if x in executions}
+        for execution in executions:
+            if execution not in self._manifests:
+                manifest = self._store.manifest(execution)
+                if manifest is not None:
+                    self._manifests[execution] = manifest
+        return list(self._manifests.values())
+
+    def _sweeps(self) -> Iterator[Metric]:
+        labels = ["sweep", "execution", "pool"]
+        jobs = GaugeMetricFamily(
+            "chimera_sweep_jobs",
+            "Jobs of an execution that is not over, by state; waiting: known, and neither done nor running.",
+            labels=[*labels, "state"],
+        )
+        failed = GaugeMetricFamily(
+            "chimera_sweep_failed_jobs",
+            "Jobs of an execution that failed, by outcome.",
+            labels=[*labels, "outcome"],
+        )
+        paused = GaugeMetricFamily("chimera_sweep_paused", "Whether an execution is paused.", labels=labels)
+        for manifest in self._live():
+            x = manifest.execution
+            values = [manifest.sweep, x, manifest.spec.pool]
+            progress, counts, due = self._store.progress(x), self._store.counts(x), self._store.due(x)
+            known = sum(max(due.get(c.id, 0), counts.done.get(c.id, 0)) for c in manifest.configurations)
+            running = len(progress.running)
+            states = {
+                "done": progress.done,
+                "running": running,
+                "waiting": max(known - progress.done - running, 0),
+            }
+            for state, number in states.items():
+                jobs.add_metric([*values, state], number)
+            for outcome, number in counts.why.items():
+                failed.add_metric([*values, outcome], number)
+            paused.add_metric(values, progress.status == "paused")
+        yield from (jobs, failed, paused)
+
+
+def _slots(slots: list[SlotNow]) -> Iterator[Metric]:
+    labels = ["slot", "pool"]
+    live = GaugeMetricFamily("chimera_slot_live", "A slot whose worker gives signs of life.", labels=labels)
+    answers = GaugeMetricFamily(
+        "chimera_slot_server_up",
+        "Whether the slot's model server answered when it was asked last.",
+        labels=labels,
+    )
+    measuring = GaugeMetricFamily(
+        "chimera_slot_measuring", "Whether a job holds the slot now.", labels=labels
+    )
+    expires = GaugeMetricFamily(
+        "chimera_slot_lease_expires_seconds",
+        "In how many seconds the lease of the slot expires unless it is renewed; absent where no job holds the slot.",
+        labels=labels,
+    )
+    queued = GaugeMetricFamily(
+        "chimera_slot_queue_depth", "Messages that wait for this slot alone.", labels=labels
+    )
+    breaker = GaugeMetricFamily(
+        "chimera_slot_breaker_state",
+        "1 for the state that the slot's circuit breaker is in.",
+        labels=[*labels, "state"],
+    )
+    for slot in slots:
+        if slot.status is None:
+            continue
+        values = [slot.slot, slot.status.pool]
+        live.add_metric(values, 1)
+        answers.add_metric(values, slot.status.problem is None)
+        measuring.add_metric(values, slot.lease_s is not None)
+        if slot.lease_s is not None:
+            expires.add_metric(values, slot.lease_s)
+        queued.add_metric(values, slot.queued)
+        now = "closed" if slot.breaker is None else slot.breaker.state
+        for state in BREAKER_STATES:
+            breaker.add_metric([*values, state], state == now)
+    yield from (live, answers, measuring, expires, queued, breaker)
