@@ -6,19 +6,18 @@ the figures: pairs by block where both have a run in the same blocks on the same
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analysis.floor import measured_by_client
 from analysis.metrics import BY_KEY, DURATION, ITL, METRICS, THROUGHPUT, TTFT, Metric
-from analysis.models import Comparison, ConfigurationSummary, OverRuns, RunFigures, SweepFloor, Verdict
+from analysis.models import Comparison, ConfigurationSummary, OverRuns, SweepFloor, Verdict
+from analysis.samples import Integers, Sample, plot_of, sample
 from analysis.statistics.comparison import (
     MIN_RUNS,
     Difference,
-    Floats,
     detectable,
     paired,
     relative_spread,
@@ -39,7 +38,8 @@ RULE = (
     "Compared are figures of complete runs, candidate − baseline. Where both configurations have a run in the same "
     f"blocks, on the same slots, and in at least {MIN_PAIRS} of them, the runs of a block are a pair (paired t test), so "
     "that drift takes no part; else Welch's t test. The spread of few runs is raised towards the sweep's typical one "
-    "where it is below it. A difference is claimed where p after Holm's correction over all comparisons of the "
+    "where it is below it. Where models were loaded plot by plot, configurations of different plots are compared by the means of "
+    "their loads: the load is the unit there, not the run. A difference is claimed where p after Holm's correction over all comparisons of the "
     "report is below 0.05 and the difference is not below the measurement floor."
 )
 
@@ -52,6 +52,8 @@ class Spreads:
     """Between the runs of a configuration."""
     pairs: float | None = None
     """Of a configuration's differences from the baseline, by block."""
+    of_loads: Spreads | None = None
+    """The same of load means, between plots; ``None``: the order knew no plots."""
 
 
 def compare_two(
@@ -66,6 +68,7 @@ def compare_two(
     may_pair: bool,
     spreads: Spreads | None = None,
     looks: int | None = None,
+    between_plots: bool = False,
 ) -> Comparison:
     """Compare one metric of a candidate ``b`` with that of a baseline ``a``, as the only comparison.
 
@@ -76,15 +79,18 @@ def compare_two(
         looks: the most runs, where how many there are was decided by looking at them; ``None``: their number
             was fixed. Then p and intervals allow for every look, and of one execution only common blocks count: a
             configuration that stopped early would be compared with the later hours of one that went on.
+        between_plots: they belong to different whole plots: where the loads are known, each load's mean is one value.
     """
-    runs_a, runs_b = _with_value(a, metric), _with_value(b, metric)
+    x, y = sample(a, metric), sample(b, metric)
+    by_load = between_plots and (x.has_loads or y.has_loads)
+    if by_load:
+        x, y = (one.by_load() if one.has_loads else one for one in (x, y))
     if looks is not None and may_pair:
-        runs_a, runs_b = _common_blocks(runs_a, runs_b)
-    pairs = _pairs(runs_a, runs_b) if may_pair else None
+        x, y = _common_blocks(x, y)
+    pairs = _pairs(x, y) if may_pair else None
     if pairs is not None:
-        runs_a, runs_b = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    x, y = _values(runs_a, metric), _values(runs_b, metric)
-    mean_x, mean_y = (float(values.mean()) if values.size else None for values in (x, y))
+        x, y = pairs
+    mean_x, mean_y = (float(one.values.mean()) if one.size else None for one in (x, y))
     apart = mean_y - mean_x if mean_x is not None and mean_y is not None else None
     made = Comparison(
         metric=metric.key,
@@ -100,27 +106,29 @@ def compare_two(
         percent=100 * apart / mean_x if apart is not None and mean_x is not None and mean_x > 0 else None,
         floor=floor,
         looks=looks,
+        unit="load" if by_load else "run",
         verdict="not compared",
     )
     if not x.size or not y.size:
-        without = " and ".join(name for name, values in ((baseline, x), (candidate, y)) if not values.size)
+        without = " and ".join(name for name, one in ((baseline, x), (candidate, y)) if not one.size)
         return _changed(made, why=f"no complete run of {without} has the figure")
     if metric == THROUGHPUT and a.throughput_method != b.throughput_method:
         return _changed(
             made, why="their rates were not made in the same way: the server tells both terms of one only"
         )
     if min(x.size, y.size) < MIN_RUNS:
-        return _changed(made, verdict="too few runs", why=f"a test takes {MIN_RUNS} complete runs of each")
-    typical_of = spreads or Spreads()
+        return _changed(made, verdict="too few runs", why=_too_few(min(x.size, y.size), by_load))
+    typical_of = (spreads.of_loads if by_load else spreads) if spreads is not None else None
+    typical_of = typical_of or Spreads()
     error = error_of_look(looks)
-    found = None if pairs is None else paired(x, y, typical_of.pairs, error)
+    found = None if pairs is None else paired(x.values, y.values, typical_of.pairs, error)
     if found is None:
         # Pairs that all differ by the same show no noise, but their runs may.
-        pairs, found = None, welch(x, y, typical_of.runs, error)
+        pairs, found = None, welch(x.values, y.values, typical_of.runs, error)
     if found is None:
         return _without_noise(made)
-    tested = _tested(made, found, None if pairs is None else len(pairs))
-    return _changed(tested, why=_slots_apart(runs_a, runs_b)) if may_pair else tested
+    tested = _tested(made, found, None if pairs is None else x.size)
+    return _changed(tested, why=_slots_apart(x, y)) if may_pair else tested
 
 
 def compare_with_baseline(
@@ -154,9 +162,10 @@ def compare_with_baseline(
                     may_pair=True,
                     spreads=spreads,
                     looks=looks,
+                    between_plots=plot_of(c) != plot_of(base),
                 )
                 for c in others
-                if _with_value(base.over_runs, metric) or _with_value(c.over_runs, metric)
+                if sample(base.over_runs, metric).size or sample(c.over_runs, metric).size
             ]
     return with_holm(made)
 
@@ -181,17 +190,26 @@ def typical_spreads(figures: Sequence[OverRuns], metric: Metric, baseline: OverR
 
     ``baseline`` is among ``figures``; without one, or where runs are not in pairs, nothing is known of pairs.
     """
-    runs = typical([relative_spread(_values(_with_value(f, metric), metric)) for f in figures])
+    samples = [sample(f, metric) for f in figures]
+    base = None if baseline is None else sample(baseline, metric)
+    of_runs = _spreads(samples, base)
+    if not any(one.has_loads for one in samples):
+        return of_runs
+    loads = [one.by_load() for one in samples if one.has_loads]
+    base = None if base is None or not base.has_loads else base.by_load()
+    return replace(of_runs, of_loads=_spreads(loads, base))
+
+
+def _spreads(samples: Sequence[Sample], baseline: Sample | None) -> Spreads:
+    runs = typical([relative_spread(one.values) for one in samples])
     if baseline is None:
         return Spreads(runs=runs)
-    base = _with_value(baseline, metric)
     differences: list[float | None] = []
-    for other in figures:
-        pairs = _pairs(base, _with_value(other, metric)) if other is not baseline else None
+    for other in samples:
+        pairs = _pairs(baseline, other) if other is not baseline else None
         if pairs is None:
             continue
-        x = _values([pair[0] for pair in pairs], metric)
-        y = _values([pair[1] for pair in pairs], metric)
+        x, y = (one.values for one in pairs)
         differences.append(relative_spread(y - x, (abs(float(x.mean())) + abs(float(y.mean()))) / 2))
     return Spreads(runs=runs, pairs=typical(differences))
 
@@ -229,24 +247,18 @@ def floor_of(
     if metric == TTFT:
         return floor.ttft_ms
     if metric == DURATION:  # a sum over calls, each of which the client timed
-        calls = [run.valid_calls for c in (a, b) for run in _with_value(c.over_runs, metric)]
+        calls = [
+            run.valid_calls
+            for c in (a, b)
+            for run in c.over_runs.runs
+            if run.complete and run.duration_ms is not None
+        ]
         return floor.ttft_ms * max(calls) if calls else None
     if metric == ITL or (metric == THROUGHPUT and (measured_by_client(a) or measured_by_client(b))):
-        means = [
-            float(values.mean())
-            for c in (a, b)
-            if (values := _values(_with_value(c.over_runs, metric), metric)).size
-        ]
+        found = [sample(c.over_runs, metric) for c in (a, b)]
+        means = [float(one.values.mean()) for one in found if one.size]
         return floor.rate_percent / 100 * max(means) if means else None
     return None
-
-
-def _with_value(figures: OverRuns, metric: Metric) -> list[RunFigures]:
-    return [run for run in figures.runs if run.complete and getattr(run, metric.key) is not None]
-
-
-def _values(runs: Sequence[RunFigures], metric: Metric) -> Floats:
-    return np.array([getattr(run, metric.key) for run in runs], dtype=np.float64)
 
 
 def error_of_look(looks: int | None) -> float:
@@ -254,39 +266,51 @@ def error_of_look(looks: int | None) -> float:
     return ALPHA if looks is None else look_error(max(looks, FIRST_LOOK))
 
 
-def _common_blocks(
-    a: Sequence[RunFigures], b: Sequence[RunFigures]
-) -> tuple[list[RunFigures], list[RunFigures]]:
-    common = {run.block for run in a} & {run.block for run in b}
-    return [run for run in a if run.block in common], [run for run in b if run.block in common]
+def _common_blocks(a: Sample, b: Sample) -> tuple[Sample, Sample]:
+    return a.where(np.isin(a.blocks, b.blocks)), b.where(np.isin(b.blocks, a.blocks))
 
 
-def _pairs(a: Sequence[RunFigures], b: Sequence[RunFigures]) -> list[tuple[RunFigures, RunFigures]] | None:
-    """Return the runs of both by block; ``None`` where the design does not make pairs of them.
+def _pairs(a: Sample, b: Sample) -> tuple[Sample, Sample] | None:
+    """Return the values of both that have a partner in the same block; ``None`` where the design makes no pairs.
 
     On two slots the runs of a block would differ by the slots too: pairs would not be more alike than others.
     """
-    if not (_once_a_block(a) and _once_a_block(b)):
+    if not (a.has_blocks and b.has_blocks):
         return None
-    of_block = {run.block: run for run in a}
-    common = [(of_block[run.block], run) for run in b if run.block in of_block]
-    if len(common) < max(MIN_PAIRS, MIN_PAIRED_FRACTION * max(len(a), len(b))):
+    if not (a.size == b.size and np.array_equal(a.blocks, b.blocks) and _ascending(a.blocks)):
+        common, at_a, at_b = np.intersect1d(a.blocks, b.blocks, return_indices=True)
+        if len(set(a.blocks.tolist())) < a.size or len(set(b.blocks.tolist())) < b.size:
+            return None
+        if common.size < max(MIN_PAIRS, MIN_PAIRED_FRACTION * max(a.size, b.size)):
+            return None
+        at_b.sort()  # in the candidate's order
+        at_a = at_a[np.searchsorted(common, b.blocks[at_b])]
+        a, b = a.where(at_a), b.where(at_b)
+    elif a.size < MIN_PAIRS:
         return None
-    return common if all(x.slot == y.slot for x, y in common) else None
+    return (a, b) if bool(np.all(a.slots == b.slots)) else None
 
 
-def _slots_apart(a: Sequence[RunFigures], b: Sequence[RunFigures]) -> str | None:
+def _ascending(blocks: Integers) -> bool:
+    return bool(np.all(blocks[1:] > blocks[:-1]))
+
+
+def _slots_apart(a: Sample, b: Sample) -> str | None:
     """Say so where each was measured on one slot only, and not on the same."""
-    slots = [{run.slot for run in runs} for runs in (a, b)]
-    (one, *more), (other, *others) = slots
+    (one, *more), (other, *others) = (list(dict.fromkeys(x.slots.tolist())) for x in (a, b))
     if more or others or one is None or other is None or one == other:
         return None
     return f"measured on one slot each, {one} and {other}: the difference may be theirs"
 
 
-def _once_a_block(runs: Sequence[RunFigures]) -> bool:
-    counts = Counter(run.block for run in runs)
-    return None not in counts and all(count == 1 for count in counts.values())
+def _too_few(n: int, by_load: bool) -> str:
+    if not by_load:
+        return f"a test takes {MIN_RUNS} complete runs of each"
+    loads = "one load" if n == 1 else f"{n} loads"
+    return (
+        f"they are of different plots, and {loads} of the model can't tell what differs between plots from what differs "
+        f"between loads; a test takes {MIN_RUNS} loads of each (order: {{loads: {MIN_RUNS}}})"
+    )
 
 
 def _tested(c: Comparison, found: Difference, pairs: int | None) -> Comparison:

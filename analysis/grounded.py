@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -39,7 +39,7 @@ class Grounded:
         if self.rate is None:
             return tuple(runs)
         return tuple(
-            run.model_copy(update={"ungrounded_rate": ungrounded_rate(self.of_run(run.run))}) for run in runs
+            replace(run, ungrounded_rate=ungrounded_rate(self.of_run(run.run))) for run in runs
         )
 
 

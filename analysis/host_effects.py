@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analysis.metrics import METRICS, Metric
-from analysis.models import ConfigurationSummary, HostEffects, RunFigures, SlotEffect
+from analysis.models import ConfigurationSummary, HostEffects, SlotEffect
+from analysis.samples import Integers, Names, Sample, plot_of, sample, together
 from analysis.statistics.additive import Additive, Codes
 from analysis.statistics.interval import LEVEL, Interval
 from analysis.statistics.variance_components import Apart, component, stand_apart
@@ -28,7 +29,8 @@ _ROUNDING = 1e-24
 """Variance of logarithms of equal figures."""
 
 RULE = (
-    "Logarithms of the figures of complete runs, with configurations and blocks taken out by least squares. Each slot is "
+    "Logarithms of the figures of complete runs (where models were loaded plot by plot: of the means of loads, as one slot has "
+    "all runs of a load), with configurations and blocks taken out by least squares. Each slot is "
     "compared with the mean of the other slots of its pool that do not stand apart themselves; it stands apart where p "
     "after Holm's correction, over slots and over all metrics and pools of the report, is below 0.05, the difference is at "
     f"least {OUTLYING_PERCENT:g} %, and fewer than half of the pool do. Of two slots the worse one is named: nothing tells "
@@ -45,7 +47,7 @@ class _Pool:
     pool: str | None
     slots: tuple[str, ...]
     runs: tuple[int, ...]
-    """Of each slot."""
+    """Of each slot: runs, or loads where models were loaded plot by plot."""
     fit: Additive
 
 
@@ -65,52 +67,97 @@ def host_effects(configurations: Sequence[ConfigurationSummary]) -> tuple[HostEf
 
 
 def _pools(configurations: Sequence[ConfigurationSummary], metric: Metric, agent: str) -> list[_Pool]:
-    by_pool: dict[str | None, list[tuple[str, RunFigures]]] = defaultdict(list)
-    for c in configurations:
-        for run in c.over_runs.runs:
-            if run.complete and run.slot is not None and getattr(run, metric.key) is not None:
-                by_pool[run.pool].append((c.config, run))
-    found = []
-    for pool, runs in by_pool.items():
-        made = _connected(runs)
-        # A share can be 0 and has no logarithm; it is the model's doing and no slot's.
-        if made and all(getattr(run, metric.key) > 0 for _, run in made):
-            found.append(_fitted(metric, agent, pool, made))
-    return [pool for pool in found if pool.fit.error_df > 0]
+    found = [(c, known) for c in configurations if (known := sample(c.over_runs, metric)).size]
+    if not found:
+        return []
+    sizes = [known.size for _, known in found]
+    names = {config: place for place, config in enumerate(dict.fromkeys(c.config for c, _ in found))}
+    plots = {plot: place for place, plot in enumerate(dict.fromkeys(plot_of(c) for c, _ in found))}
+    cells = np.repeat(np.array([names[c.config] for c, _ in found], dtype=np.intp), sizes)
+    of_plot = np.repeat(np.array([plots[plot_of(c)] for c, _ in found], dtype=np.intp), sizes)
+    runs = together([known for _, known in found])
+    made = []
+    for pool in dict.fromkeys(runs.pools.tolist()):
+        chosen = np.flatnonzero((runs.pools == pool) & (runs.slots != None))  # noqa: E711 (element by element)
+        one = _comparable(metric, agent, pool, runs.where(chosen), cells[chosen], of_plot[chosen])
+        if one is not None and one.fit.error_df > 0:
+            made.append(one)
+    return made
 
 
-def _connected(runs: Sequence[tuple[str, RunFigures]]) -> list[tuple[str, RunFigures]]:
-    """Return the runs of the largest set of slots that can be told apart from configurations; none of fewer than 2."""
-    counts: dict[str | None, int] = defaultdict(int)
-    for _, run in runs:
-        counts[run.slot] += 1
-    kept = [(config, run) for config, run in runs if counts[run.slot] >= MIN_RUNS]
-    slots_of: dict[str, set[str]] = defaultdict(set)
-    for config, run in kept:
-        if run.slot is not None:
-            slots_of[config].add(run.slot)
-    groups: list[set[str]] = []
-    for slots in slots_of.values():
-        touching = [group for group in groups if group & slots]
-        groups = [group for group in groups if not group & slots]
-        groups.append(slots.union(*touching))
+def _comparable(
+    metric: Metric, agent: str, pool: str | None, runs: Sample, cells: Codes, plots: Codes
+) -> _Pool | None:
+    if runs.has_loads:  # all runs of a load are on one slot: the load is the unit
+        return _fitted(metric, agent, pool, *_of_loads(runs, cells, plots)) if (runs.values > 0).all() else None
+    kept = _connected(runs.slots, cells)
+    runs, cells = runs.where(kept), cells[kept]
+    # A share can be 0 and has no logarithm; it is the model's doing and no slot's.
+    if not runs.size or not (runs.values > 0).all():
+        return None
+    return _fitted(metric, agent, pool, replace(runs, values=np.log(runs.values)), cells)
+
+
+def _of_loads(runs: Sample, cells: Codes, plots: Codes) -> tuple[Sample, Codes]:
+    """Return the means of loads, configurations taken out (logarithms), and their plots; of slots that can be compared."""
+    both = np.column_stack([plots, runs.loads])
+    loads, first, of_run = np.unique(both, axis=0, return_index=True, return_inverse=True)
+    of_run = of_run.reshape(-1).astype(np.intp)
+    fit = Additive(np.log(runs.values), _dense(cells), {"load": of_run})
+    plot_of_load = _dense(loads[:, 0].astype(np.intp))
+    effects = fit.effects[fit.columns("load")]
+    centred = effects - (np.bincount(plot_of_load, effects) / np.bincount(plot_of_load))[plot_of_load]
+    adjusted = fit.adjusted_means()
+    plot_of_cell = np.zeros(adjusted.size, dtype=np.intp)
+    plot_of_cell[_dense(cells)] = plot_of_load[of_run]
+    of_plot = np.bincount(plot_of_cell, adjusted) / np.bincount(plot_of_cell)
+    # A load that moved from slot to slot tells nothing of either.
+    slots = runs.slots[first]
+    whole = np.ones(slots.size, dtype=bool)
+    whole[of_run[runs.slots != slots[of_run]]] = False
+    made = replace(runs.where(first), values=of_plot[plot_of_load] + centred)
+    made = replace(made, blocks=made.loads)
+    at = np.flatnonzero(whole)
+    at = at[_connected(made.slots[at], plot_of_load[at])]
+    return made.where(at), plot_of_load[at]
+
+
+def _connected(slots: Names, cells: Codes) -> Codes:
+    """Return where the runs are of the largest set of slots that can be told apart from cells; none of fewer than 2."""
+    names, codes = np.unique(slots.astype(str), return_inverse=True)
+    often = np.bincount(codes, minlength=names.size) >= MIN_RUNS
+    slots_of: dict[int, set[int]] = defaultdict(set)
+    for cell, slot in np.unique(np.column_stack([cells, codes])[often[codes]], axis=0).tolist():
+        slots_of[cell].add(slot)
+    groups: list[set[int]] = []
+    for found in slots_of.values():
+        touching = [group for group in groups if group & found]
+        groups = [group for group in groups if not group & found]
+        groups.append(found.union(*touching))
     largest = max(groups, key=lambda group: (len(group), sorted(group)), default=set())
-    return [(config, run) for config, run in kept if run.slot in largest] if len(largest) > 1 else []
+    if len(largest) < 2:
+        return np.zeros(0, dtype=np.intp)
+    return np.flatnonzero(np.isin(codes, sorted(largest)))
 
 
-def _fitted(metric: Metric, agent: str, pool: str | None, runs: Sequence[tuple[str, RunFigures]]) -> _Pool:
-    values = np.log(np.array([getattr(run, metric.key) for _, run in runs], dtype=np.float64))
-    slots = tuple(sorted({run.slot for _, run in runs if run.slot is not None}))
-    cells = _codes([config for config, _ in runs])
-    codes = np.array([slots.index(str(run.slot)) for _, run in runs], dtype=np.intp)
-    factors, counts = {"slot": codes}, tuple(int(n) for n in np.bincount(codes))
-    blocks = [run.block for _, run in runs]
-    if None not in blocks and len(set(blocks)) > 1:
-        with_blocks = Additive(values, cells, {**factors, "block": _codes(blocks)})
+def _fitted(metric: Metric, agent: str, pool: str | None, runs: Sample, cells: Codes) -> _Pool | None:
+    if not runs.size:
+        return None
+    names, codes = np.unique(runs.slots.astype(str), return_inverse=True)
+    slots, counts = tuple(names.tolist()), tuple(np.bincount(codes).tolist())
+    factors, cells = {"slot": codes.astype(np.intp)}, _dense(cells)
+    if runs.has_blocks and np.unique(runs.blocks).size > 1:
+        with_blocks = Additive(runs.values, cells, {**factors, "block": _dense(runs.blocks)})
         # Blocks may take from slots what there is to see: then drift stays in the noise.
         if with_blocks.error_df > 0 and with_blocks.terms["slot"].df == len(slots) - 1:
             return _Pool(metric, agent, pool, slots, counts, with_blocks)
-    return _Pool(metric, agent, pool, slots, counts, Additive(values, cells, factors))
+    return _Pool(metric, agent, pool, slots, counts, Additive(runs.values, cells, factors))
+
+
+def _dense(codes: Codes | Integers) -> Codes:
+    """Return the same codes without gaps."""
+    found: Codes = np.unique(codes, return_inverse=True)[1].astype(np.intp)
+    return found
 
 
 def _analysed(pool: _Pool, tests: int) -> HostEffects | None:
@@ -153,7 +200,3 @@ def _slot(slot: str, runs: int, one: Apart, metric: Metric, of_two: bool) -> Slo
 def _percent(logarithm: float) -> float:
     return float(100 * np.expm1(logarithm))
 
-
-def _codes(levels: Sequence[object]) -> Codes:
-    places = {level: place for place, level in enumerate(dict.fromkeys(levels))}
-    return np.array([places[level] for level in levels], dtype=np.intp)

@@ -17,24 +17,27 @@ from analysis.models import (
     InertAxis,
     InteractionEffect,
     MainEffects,
-    RunFigures,
     Trend,
 )
-from analysis.statistics.additive import Additive, Codes, Floats
+from analysis.samples import UNKNOWN, Integers, Names, Sample, sample, together
+from analysis.statistics.additive import Additive, Codes, Floats, Term
 from analysis.statistics.factorial import Design, Factorial, Level, Noise, analyse, beyond_noise, p_of
 from analysis.statistics.holm import holm
 from analysis.statistics.interval import LEVEL, Interval
 from contracts.configuration import PARAMETER_NAMES, format_value
+from contracts.plots import RELOADING
 
 ALPHA = 1 - LEVEL
 Value = str | int | float | None
+Pair = tuple[int, int]
 _ROUNDING = 1e-24
 RULE = (
     "Analysis of variance of the logarithms of the runs' figures (of the figures themselves where one is not above "
     "0), over complete runs. Configurations' means are taken with slots and blocks taken out; each configuration "
     "counts the same. A share is epsilon²: what a term explains beyond what noise alone would, as a fraction of the "
     "variance between runs. F tests against the noise between runs of the same configuration, corrected by Holm over "
-    "the axes and interactions of one metric. Drift is the slope on the block's number with configurations and slots "
+    "the axes and interactions of one metric. Where models were loaded plot by plot, axes whose change reloads (model, num_ctx, "
+    "num_gpu) are tested against the noise between the means of a plot's loads, the others within loads (split-plot design). Drift is the slope on the block's number with configurations and slots "
     "taken out, corrected by Holm over all metrics."
 )
 
@@ -44,7 +47,7 @@ class _Data:
     """The complete runs with a figure, and the configurations (cells) that they are of."""
 
     metric: Metric
-    runs: tuple[RunFigures, ...]
+    runs: Sample
     cells: Codes
     """Of each run."""
     axes: Mapping[str, tuple[Value, ...]]
@@ -52,9 +55,23 @@ class _Data:
     codes: tuple[Codes, ...]
     """Of each axis: the place of each cell's value."""
 
-    @property
-    def figures(self) -> Floats:
-        return np.array([getattr(run, self.metric.key) for run in self.runs], dtype=np.float64)
+
+@dataclass(frozen=True)
+class _Found:
+    """What the analysis of variance found, whichever the design; axes by their positions."""
+
+    terms: tuple[Term, ...]
+    tests: tuple[float | None, ...]
+    levels: tuple[tuple[Level, ...], ...]
+    separate: tuple[bool, ...]
+    pairs: Mapping[Pair, Term]
+    """Those that can be estimated."""
+    pair_tests: Mapping[Pair, float | None]
+    shares: Mapping[object, float]
+    noise_known: bool
+    noise_from_cells: bool
+    notes: tuple[str, ...] = ()
+    loads: int | None = None
 
 
 def main_effects(
@@ -79,20 +96,20 @@ def main_effects(
 
 
 def _data(configurations: Sequence[ConfigurationSummary], metric: Metric) -> _Data | None:
-    runs: list[RunFigures] = []
+    found: list[Sample] = []
     points: list[dict[str, Value]] = []
     cells: list[int] = []
     places: dict[tuple[Value, ...], int] = {}
     for c in configurations:
-        known = [r for r in c.over_runs.runs if r.complete and getattr(r, metric.key) is not None]
-        if not known:
+        known = sample(c.over_runs, metric)
+        if not known.size:
             continue
         point = _point(c)
         place = places.setdefault(tuple(point.values()), len(places))
         if place == len(points):
             points.append(point)
-        runs += known
-        cells += [place] * len(known)
+        found.append(known)
+        cells.append(place)
     if len(points) < 2:
         return None
     axes = {
@@ -104,7 +121,8 @@ def _data(configurations: Sequence[ConfigurationSummary], metric: Metric) -> _Da
         np.array([values.index(point[name]) for point in points], dtype=np.intp)
         for name, values in axes.items()
     )
-    return _Data(metric, tuple(runs), np.array(cells, dtype=np.intp), axes, codes)
+    of_runs = np.repeat(np.array(cells, dtype=np.intp), [one.size for one in found])
+    return _Data(metric, together(found), of_runs, axes, codes)
 
 
 def _point(c: ConfigurationSummary) -> dict[str, Value]:
@@ -120,21 +138,18 @@ def _analysed(
     inert: Sequence[InertAxis],
     looks: int | None,
 ) -> MainEffects:
-    figures = data.figures
+    figures = data.runs.values
     logs = bool((figures > 0).all())
     values = np.log(figures) if logs else figures
-    factors, notes = _factors(data, values)
-    fit = Additive(values, data.cells, factors)
-    between = fit.mean_square
-    noise = Noise(between, fit.error_df) if between is not None else None
-    made = analyse(fit.adjusted_means(), fit.counts, design, noise)
-    notes += _notes_of_design(data, made, configurations)
+    scale = 1.0 if logs else float(np.mean(values**2))
+    whole = [index for index, name in enumerate(data.axes) if name in RELOADING]
+    plotted = data.runs.has_loads
+    found = _of_plots(data, design, values, whole, scale) if plotted else _of_runs(data, design, values, scale)
+    notes = [*found.notes, *_notes_of_design(data, found, configurations)]
     names = list(data.axes)
-    pairs = [pair for pair, term in made.interactions.items() if term.df]
-    found = [p_of(term, made.noise) for term in [*made.axes, *(made.interactions[pair] for pair in pairs)]]
     # As in comparisons: how many runs there are was decided by looking at them.
-    tests = [None if p is None else min(1.0, p * ALPHA / error_of_look(looks)) for p in found]
-    shares = _shares(made, fit, values.size, 1.0 if logs else float(np.mean(values**2)))
+    beyond = ALPHA / error_of_look(looks)
+    cells = np.bincount(data.cells)
     return MainEffects(
         metric=data.metric.key,
         agent=agent,
@@ -142,10 +157,10 @@ def _analysed(
         axes=tuple(
             AxisEffect(
                 axis=name,
-                levels=_axis_levels(data, index, made.levels[index], logs),
-                share=shares.get(("axis", index)),
-                largest_percent=_largest(made.levels[index], logs) if made.separate[index] else None,
-                p=tests[index],
+                levels=_axis_levels(data, index, found.levels[index], logs),
+                share=found.shares.get(("axis", index)),
+                largest_percent=_largest(found.levels[index], logs) if found.separate[index] else None,
+                p=_allowing(found.tests[index], beyond),
                 inert=_inert(name, configurations, inert),
             )
             for index, name in enumerate(names)
@@ -153,40 +168,225 @@ def _analysed(
         interactions=tuple(
             InteractionEffect(
                 axes=(names[pair[0]], names[pair[1]]),
-                share=shares.get(("pair", pair)),
-                p=tests[len(names) + index],
+                share=found.shares.get(("pair", pair)),
+                p=_allowing(found.pair_tests[pair], beyond),
             )
-            for index, pair in enumerate(pairs)
+            for pair in found.pairs
         ),
-        slot_share=shares.get("slot"),
-        block_share=shares.get("block"),
-        higher_share=shares.get("higher"),
-        residual_share=shares.get("residual"),
-        balanced=design.crossed and len(set(fit.counts)) == 1,
+        slot_share=found.shares.get("slot"),
+        block_share=found.shares.get("block"),
+        load_share=found.shares.get("load"),
+        loads=found.loads,
+        higher_share=found.shares.get("higher"),
+        residual_share=found.shares.get("residual"),
+        balanced=design.crossed and len(set(cells.tolist())) == 1,
         drift=_drift(data, values, logs),
         notes=tuple(notes),
     )
 
 
-def _factors(data: _Data, values: Floats) -> tuple[dict[str, Codes], list[str]]:
-    """Return slot and block as far as known and as they leave something for the noise, and what is to be said."""
+def _allowing(p: float | None, beyond: float) -> float | None:
+    return None if p is None else min(1.0, p * beyond)
+
+
+def _of_runs(data: _Data, design: Design, values: Floats, scale: float) -> _Found:
+    """All configurations in one randomised order: the run is the unit of all terms."""
+    factors, notes = _factors(data.cells, values, {"slot": data.runs.slots, "block": data.runs.blocks})
+    fit = Additive(values, data.cells, factors)
+    between = fit.mean_square
+    noise = Noise(between, fit.error_df) if between is not None else None
+    made = analyse(fit.adjusted_means(), fit.counts, design, noise)
+    pairs = {pair: term for pair, term in made.interactions.items() if term.df}
+    parts: dict[object, float] = {}
+    if made.noise is not None:
+        for index, term in enumerate(made.axes):
+            if term.df:
+                parts["axis", index] = beyond_noise(term, made.noise)
+        for pair, term in pairs.items():
+            parts["pair", pair] = beyond_noise(term, made.noise)
+        parts |= _of_factors(fit, made.noise)
+        if made.higher.df:
+            parts["higher"] = beyond_noise(made.higher, made.noise)
+        parts["residual"] = made.noise.mean_square * (values.size - 1)
+    return _Found(
+        terms=made.axes,
+        tests=tuple(p_of(term, made.noise) for term in made.axes),
+        levels=made.levels,
+        separate=made.separate,
+        pairs=pairs,
+        pair_tests={pair: p_of(term, made.noise) for pair, term in pairs.items()},
+        shares=_shares(parts, values.size, scale),
+        noise_known=made.noise is not None,
+        noise_from_cells=made.noise_from_cells,
+        notes=tuple(notes),
+    )
+
+
+def _of_plots(data: _Data, design: Design, values: Floats, whole: Sequence[int], scale: float) -> _Found:
+    """A split-plot design: axes whose change reloads the model have the load as their unit, the others the run.
+
+    Two strata, each with a noise of its own: means of loads between plots, and runs within loads. Sources: G. E. P. Box,
+    J. S. Hunter, W. G. Hunter, Statistics for Experimenters, 2nd ed. (2005), ch. 9; B. Jones, C. J. Nachtsheim,
+    Split-plot designs: what, why, and how, Journal of Quality Technology 41 (2009) 340–361.
+    """
+    plot_of_cell = _plots(data, whole)
+    plots, load_of_run = _loads(data, plot_of_cell)
+    factors, notes = _factors(data.cells, values, {"load": load_of_run, "block": data.runs.blocks})
+    fit = Additive(values, data.cells, factors)
+    between = fit.mean_square
+    noise = Noise(between, fit.error_df) if between is not None else None
+    runs_a_load = values.size / plots.size
+    outer, of_loads, outer_notes = _between_plots(data, fit, plots, load_of_run, plot_of_cell, whole)
+    means = fit.adjusted_means()
+    of_plot = np.bincount(plot_of_cell, means) / np.bincount(plot_of_cell)
+    inner = analyse(
+        means - of_plot[plot_of_cell] + means.mean(),
+        fit.counts,
+        design,
+        noise,
+        None if of_loads is None else Noise(of_loads.mean_square / plots.size, of_loads.df),
+    )
+    terms, tests, levels, separate = [], [], [], []
+    for index in range(len(data.axes)):
+        if index in whole:
+            at = whole.index(index)
+            terms.append(outer.axes[at] if outer else Term(0.0, 0))
+            tests.append(p_of(outer.axes[at], of_loads) if outer else None)
+            levels.append(outer.levels[at] if outer else _plain_levels(means, data.codes[index]))
+            separate.append(outer.separate[at] if outer else False)
+        else:
+            terms.append(inner.axes[index])
+            tests.append(None if inner.noise_from_cells else p_of(inner.axes[index], noise))
+            levels.append(inner.levels[index] if of_loads else _plain_levels(means, data.codes[index]))
+            separate.append(inner.separate[index])
+    pairs: dict[Pair, Term] = {}
+    pair_tests: dict[Pair, float | None] = {}
+    for pair, term in inner.interactions.items():
+        both_whole = pair[0] in whole and pair[1] in whole
+        if both_whole:
+            term = outer.interactions.get((whole.index(pair[0]), whole.index(pair[1])), term) if outer else term
+        if term.df and not (both_whole and outer is None):
+            pairs[pair] = term
+            pair_tests[pair] = p_of(term, of_loads if both_whole else noise)
+    parts: dict[object, float] = {}
+    if noise is not None:
+        for index, term in enumerate(terms):
+            if term.df and index not in whole:
+                parts["axis", index] = beyond_noise(term, noise)
+            elif term.df and of_loads is not None:
+                parts["axis", index] = beyond_noise(term, of_loads) * runs_a_load
+        for pair, term in pairs.items():
+            both_whole = pair[0] in whole and pair[1] in whole
+            if not both_whole:
+                parts["pair", pair] = beyond_noise(term, noise)
+            elif of_loads is not None:
+                parts["pair", pair] = beyond_noise(term, of_loads) * runs_a_load
+        parts |= _of_factors(fit, noise)
+        if inner.higher.df:
+            parts["higher"] = beyond_noise(inner.higher, noise)
+        parts["residual"] = noise.mean_square * (values.size - 1)
+    return _Found(
+        terms=tuple(terms),
+        tests=tuple(tests),
+        levels=tuple(levels),
+        separate=tuple(separate),
+        pairs=pairs,
+        pair_tests=pair_tests,
+        shares=_shares(parts, values.size, scale),
+        noise_known=noise is not None,
+        noise_from_cells=False,
+        notes=(*notes, *outer_notes),
+        loads=plots.size,
+    )
+
+
+def _plots(data: _Data, whole: Sequence[int]) -> Codes:
+    """Return the plot of each cell, codes from 0."""
+    if not whole:
+        return np.zeros(data.codes[0].size, dtype=np.intp)
+    values = np.column_stack([data.codes[index] for index in whole])
+    codes: Codes = np.unique(values, axis=0, return_inverse=True)[1].reshape(-1)
+    return codes
+
+
+def _loads(data: _Data, plot_of_cell: Codes) -> tuple[Codes, Codes]:
+    """Return the plot of each load, and of each run the load, codes from 0 in one count over all plots."""
+    both = np.column_stack([plot_of_cell[data.cells], data.runs.loads])
+    loads, of_run = np.unique(both, axis=0, return_inverse=True)
+    return loads[:, 0].astype(np.intp), of_run.reshape(-1).astype(np.intp)
+
+
+def _between_plots(
+    data: _Data, fit: Additive, plots: Codes, load_of_run: Codes, plot_of_cell: Codes, whole: Sequence[int]
+) -> tuple[Factorial | None, Noise | None, list[str]]:
+    """Analyse the loads' means, configurations taken out; nothing where there is one plot or no plot was loaded twice."""
+    levels = int(plot_of_cell.max()) + 1
+    if levels < 2:
+        return None, None, []
+    named = " and ".join(list(data.axes)[index] for index in whole)
+    if plots.size <= levels or "load" not in fit.terms:
+        once = (
+            f"{named} came with the loading of the model, and each plot was loaded once: what differs between the values can't be "
+            f"told from what differs between loads, so that it is not tested (order: {{loads: 3}})"
+        )
+        return None, None, [once]
+    cells = fit.adjusted_means()
+    of_plot = np.bincount(plot_of_cell, cells) / np.bincount(plot_of_cell)
+    effects = fit.effects[fit.columns("load")]
+    centred = effects - (np.bincount(plots, effects) / np.bincount(plots))[plots]
+    means = of_plot[plots] + centred
+    first = np.unique(load_of_run, return_index=True)[1]
+    slots = data.runs.slots[first].copy()
+    for at in np.flatnonzero(data.runs.slots != slots[load_of_run]):
+        slots[load_of_run[at]] = None
+    factors, _ = _factors(plots, means, {"slot": slots, "block": data.runs.loads[first]})
+    of_loads = Additive(means, plots, factors)
+    if of_loads.mean_square is None:
+        return None, None, [f"too few loads to test {named}"]
+    noise = Noise(of_loads.mean_square, of_loads.error_df)
+    of_axes = [_compact(data.codes[index], plot_of_cell) for index in whole]
+    made = analyse(of_loads.adjusted_means(), of_loads.counts, Design(of_axes), noise)
+    said = (
+        f"{named} came with the loading of the model: tested over {plots.size} loads of {levels} plots, not over runs, which "
+        "within one load share what loading did"
+    )
+    return made, noise, [said]
+
+
+def _compact(codes: Codes, plot_of_cell: Codes) -> Codes:
+    """Return an axis' codes of plots from those of cells."""
+    first = np.unique(plot_of_cell, return_index=True)[1]
+    found: Codes = codes[first]
+    return found
+
+
+def _plain_levels(cells: Floats, codes: Codes) -> tuple[Level, ...]:
+    means = np.bincount(codes, cells) / np.bincount(codes)
+    return tuple(Level(float(mean), None) for mean in means)
+
+
+def _factors(
+    cells: Codes, values: Floats, levels: Mapping[str, Names | Integers | Codes]
+) -> tuple[dict[str, Codes], list[str]]:
+    """Return the factors as far as known and as they leave something for the noise, and what is to be said."""
     factors: dict[str, Codes] = {}
     notes: list[str] = []
-    for name in ("slot", "block"):
-        codes = _codes([getattr(run, name) for run in data.runs])
+    for name, found in levels.items():
+        codes = codes_of(found)
         if codes is None:
             continue
-        fit = Additive(values, data.cells, {**factors, name: codes})
+        fit = Additive(values, cells, {**factors, name: codes})
         if fit.error_df < 1:
             notes.append(f"too few runs to take the {name}s out: they are part of the noise")
             continue
-        rank, levels = fit.terms[name].df, int(codes.max()) + 1
+        rank, count = fit.terms[name].df, int(codes.max()) + 1
         if rank == 0:
-            notes.append(
-                f"each configuration was measured on one {name} only: what {name}s differ by can't be told from the axes"
-            )
+            if "load" not in levels:
+                notes.append(
+                    f"each configuration was measured on one {name} only: what {name}s differ by can't be told from the axes"
+                )
             continue
-        if rank < levels - 1:
+        if rank < count - 1 and "load" not in levels:
             notes.append(
                 f"not all {name}s can be told apart, for some share no configuration: "
                 f"what those differ by may be in the axes' effects"
@@ -195,36 +395,28 @@ def _factors(data: _Data, values: Floats) -> tuple[dict[str, Codes], list[str]]:
     return factors, notes
 
 
-def _codes(levels: Sequence[str | int | None]) -> Codes | None:
+def codes_of(levels: Names | Integers | Codes) -> Codes | None:
     """Return codes from 0; ``None`` where a level is not known or all are one."""
-    if None in levels or len(set(levels)) < 2:
+    if levels.dtype != object:
+        known, codes = np.unique(levels, return_inverse=True)
+        return None if known.size < 2 or known[0] == UNKNOWN else codes.astype(np.intp)
+    places = {level: place for place, level in enumerate(dict.fromkeys(levels.tolist()))}
+    if None in places or len(places) < 2:
         return None
-    places = {level: place for place, level in enumerate(dict.fromkeys(levels))}
-    return np.array([places[level] for level in levels], dtype=np.intp)
+    return np.fromiter(map(places.__getitem__, levels.tolist()), dtype=np.intp, count=levels.size)
 
 
-def _shares(made: Factorial, fit: Additive, runs: int, scale: float) -> dict[object, float]:
-    """Return each estimated term's share of the variance between runs.
+def _of_factors(fit: Additive, noise: Noise) -> dict[object, float]:
+    return {
+        name: beyond_noise(term, noise) / fit.seen(name) for name, term in fit.terms.items() if term.df
+    }
 
-    None where the noise is not known, and where all figures are the same: ``scale``, the size of a value squared,
-    tells what is rounding.
+
+def _shares(parts: Mapping[object, float], runs: int, scale: float) -> dict[object, float]:
+    """Return each part as a fraction of all: each estimated term's share of the variance between runs.
+
+    None where all figures are the same: ``scale``, the size of a value squared, tells what is rounding.
     """
-    noise = made.noise
-    if noise is None:
-        return {}
-    parts: dict[object, float] = {}
-    for index, term in enumerate(made.axes):
-        if term.df:
-            parts["axis", index] = beyond_noise(term, noise)
-    for pair, term in made.interactions.items():
-        if term.df:
-            parts["pair", pair] = beyond_noise(term, noise)
-    for name, term in fit.terms.items():
-        if term.df:
-            parts[name] = beyond_noise(term, noise) / fit.seen(name)
-    if made.higher.df:
-        parts["higher"] = beyond_noise(made.higher, noise)
-    parts["residual"] = noise.mean_square * (runs - 1)
     total = sum(parts.values())
     return {term: part / total for term, part in parts.items()} if total > _ROUNDING * runs * scale else {}
 
@@ -267,11 +459,11 @@ def _inert(name: str, configurations: Sequence[ConfigurationSummary], inert: Seq
 
 
 def _notes_of_design(
-    data: _Data, made: Factorial, configurations: Sequence[ConfigurationSummary]
+    data: _Data, made: _Found, configurations: Sequence[ConfigurationSummary]
 ) -> list[str]:
     names = list(data.axes)
     notes = []
-    if made.noise is None:
+    if not made.noise_known:
         notes.append(
             "no configuration has two runs, and nothing else tells the noise: no shares and no tests"
         )
@@ -280,7 +472,9 @@ def _notes_of_design(
             "no degree of freedom is left between runs of one configuration: the interactions that are not listed stand for "
             "the noise"
         )
-    for name, term, apart in zip(names, made.axes, made.separate, strict=True):
+    for name, term, apart in zip(names, made.terms, made.separate, strict=True):
+        if not term.df and made.loads is not None and name in RELOADING:
+            continue  # said of the loads
         if not term.df:
             notes.append(
                 f"{name} can't be told apart from the other axes: its values come with values of theirs"
@@ -290,7 +484,7 @@ def _notes_of_design(
     missing = [
         f"{names[i]} × {names[j]}"
         for i, j in itertools.combinations(range(len(names)), 2)
-        if (i, j) not in made.interactions or not made.interactions[i, j].df
+        if (i, j) not in made.pairs
     ]
     if missing and not made.noise_from_cells:
         notes.append(f"not estimable, for combinations are missing: {', '.join(missing)}")
@@ -308,12 +502,24 @@ def _notes_of_design(
 
 
 def _drift(data: _Data, values: Floats, logs: bool) -> Trend | None:
-    """Regress on the block's number (without blocks: the run's) with configurations and slots taken out."""
-    blocks = [run.block for run in data.runs]
-    order = blocks if None not in blocks else [run.run for run in data.runs]
-    slots = _codes([run.slot for run in data.runs])
-    fit = Additive(values, data.cells, {} if slots is None else {"slot": slots})
-    slope = fit.slope(np.array(order, dtype=np.float64))
+    """Regress on the block's number (without blocks: the run's) with configurations and slots taken out.
+
+    Where loads are known, each run of a load is off by what loading did: then loads' means are regressed.
+    """
+    order = data.runs.blocks if data.runs.has_blocks else data.runs.runs
+    order = order.astype(np.float64)
+    cells, slots = data.cells, data.runs.slots
+    if data.runs.has_loads:
+        plot_of_cell = _plots(data, [i for i, name in enumerate(data.axes) if name in RELOADING])
+        plots, load_of_run = _loads(data, plot_of_cell)
+        within = values - (np.bincount(cells, values) / np.bincount(cells))[cells]
+        first, counts = np.unique(load_of_run, return_index=True)[1], np.bincount(load_of_run)
+        values = np.bincount(load_of_run, within) / counts + values.mean()
+        order = np.bincount(load_of_run, order) / counts
+        cells, slots = plots, slots[first]
+    codes = codes_of(slots)
+    fit = Additive(values, cells, {} if codes is None else {"slot": codes})
+    slope = fit.slope(order)
     if slope is None:
         return None
     mean = float(values.mean())

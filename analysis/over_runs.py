@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from analysis.models import OverRuns, RunFigures, StageOverRuns, ThroughputMethod
@@ -92,7 +93,7 @@ def _some_cold(runs: Sequence[RunFigures]) -> bool:
 def _without_loading(run: RunFigures) -> RunFigures:
     """Its duration and energy are mostly those of loading, and its TTFT is that of fewer stages: other figures."""
     return (
-        run.model_copy(update={"ttft_ms": None, "duration_ms": None, "joules_per_token": None})
+        replace(run, ttft_ms=None, duration_ms=None, joules_per_token=None)
         if run.cold_calls
         else run
     )

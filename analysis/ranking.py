@@ -9,6 +9,7 @@ from analysis.floor import rate_below_floor
 from analysis.metrics import THROUGHPUT
 from analysis.models import Comparison, ConfigurationSummary, Ranked, RankingRule, SweepFloor
 from analysis.rates import kinds_words
+from analysis.samples import plot_of
 from analysis.statistics.estimate import Estimate
 
 _BY_SPEED = (
@@ -81,6 +82,7 @@ def against_first(
             may_pair=True,
             spreads=spreads,
             looks=looks,
+            between_plots=plot_of(c) != plot_of(first),
         )
         for c in others
     }

@@ -6,19 +6,14 @@ and ARCHITECTURE.md name them.
 
 from __future__ import annotations
 
-import ssl
-
 from celery import Celery
 from kombu import Queue
-from kombu.transport.redis import Transport
-from redis.exceptions import OutOfMemoryError
 
+from contracts import refusals, transport
 from contracts.queues import AGGREGATE, AGGREGATE_QUEUE, DECIDE, FINALISE, PRIORITY_STEPS, SEPARATOR
+from contracts.signing import serializer
+from contracts.tls import address
 
-# A Redis without memory refuses a consumer's notes. Its worker then connects again and waits, in place of ending.
-Transport.connection_errors = (*Transport.connection_errors, OutOfMemoryError)
-
-SERIALIZER = "msgpack"
 RESULT_EXPIRES_S = 7 * 86_400
 
 
@@ -33,8 +28,19 @@ def visibility_timeout_s(max_deadline_s: float) -> int:
 
 
 def make_app(broker: str, *, max_deadline_s: float) -> Celery:
-    """Return the application on ``broker``, a ``redis://`` or ``rediss://`` URL."""
-    transport = {
+    """Return the application on ``broker``, a ``redis://`` or ``rediss://`` URL.
+
+    It accepts one serializer, for tasks, results and remote control: msgpack, or signed msgpack where this process
+    has a key. Never pickle.
+
+    Raises:
+        SetupError: the URL or the signing keys can't be used.
+    """
+    where = address(broker)
+    form = serializer()
+    transport.install()
+    refusals.shorten()
+    options = {
         "visibility_timeout": visibility_timeout_s(max_deadline_s),
         # One look every 5 s; the defaults make it every 100 s.
         "unacked_restore_interval": 5,
@@ -44,22 +50,22 @@ def make_app(broker: str, *, max_deadline_s: float) -> Celery:
         "sep": SEPARATOR,
         "socket_keepalive": True,
     }
-    app = Celery("chimera", broker=broker, backend=f"contracts.chord_backend:PersistentChordBackend+{broker}")
-    if broker.startswith("rediss://") and "ssl_cert_reqs" not in broker:
-        # Celery has no default here; redis-py's own, used by the store, is the same.
-        app.conf.broker_use_ssl = app.conf.redis_backend_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+    backend = f"contracts.chord_backend:PersistentChordBackend+{where.url}"
+    app = Celery("chimera", broker=where.url, backend=backend)
+    if where.tls is not None:
+        app.conf.broker_use_ssl = app.conf.redis_backend_use_ssl = where.tls
     app.conf.update(
-        task_serializer=SERIALIZER,
-        result_serializer=SERIALIZER,
-        accept_content=[SERIALIZER],
-        result_accept_content=[SERIALIZER],
+        task_serializer=form,
+        result_serializer=form,
+        accept_content=[form],
+        result_accept_content=[form],
         # After the outcome is in the store, not when the message arrives.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
         worker_cancel_long_running_tasks_on_connection_loss=False,
-        broker_transport_options=transport,
-        result_backend_transport_options=transport,
+        broker_transport_options=options,
+        result_backend_transport_options=options,
         result_backend_always_retry=True,
         result_expires=RESULT_EXPIRES_S,
         broker_connection_retry_on_startup=True,

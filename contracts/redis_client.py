@@ -7,20 +7,32 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from contracts.failures import BrokerError
+from contracts.tls import address
 
 FOREVER = -1
 
 
 def connect(url: str, *, retries: int = 5) -> redis.Redis:
-    """Return a client that tries again over a few seconds, or :data:`FOREVER`; replies are text."""
+    """Return a client that tries again over a few seconds, or :data:`FOREVER`; replies are text.
+
+    Raises:
+        SetupError: the URL can't be understood, or asks for a connection that is not verified.
+    """
+    where = address(url)
     return redis.Redis.from_url(
-        url,
+        where.url,
+        **(where.tls or {}),
         decode_responses=True,
         socket_connect_timeout=5,
         socket_keepalive=True,
         health_check_interval=10,
         retry=Retry(ExponentialBackoff(cap=2, base=0.1), retries),
-        retry_on_error=[redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError, redis.OutOfMemoryError],
+        retry_on_error=[
+            redis.ConnectionError,
+            redis.TimeoutError,
+            redis.BusyLoadingError,
+            redis.OutOfMemoryError,
+        ],
     )
 
 
@@ -37,5 +49,7 @@ def check(client: redis.Redis, url: str) -> None:
         client.ping()
     except redis.AuthenticationError as error:
         raise BrokerError(f"Redis at {redacted(url)} refuses the password: {error}") from None
+    except redis.exceptions.NoPermissionError as error:
+        raise BrokerError(f"Redis at {redacted(url)} denies this user what Chimera needs: {error}") from None
     except redis.RedisError as error:
         raise BrokerError(f"Redis at {redacted(url)} can't be reached: {error}") from None

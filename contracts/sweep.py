@@ -97,7 +97,8 @@ class OrderSpec(Strict):
     kind: Literal["auto", "blocks", "plots"] = "auto"
     """``blocks``: one run of every configuration per block, shuffled, so that drift hits all alike. ``plots``: the
     configurations that need no reload of the server between them run together, as the whole plots of a split-plot
-    design. ``auto``: plots where an axis that makes the server reload has several values, else blocks."""
+    design. ``auto``: plots where an axis that makes the server reload has several values and the model stays loaded between
+    runs (not with ``warmup: unload``), else blocks."""
     seed: Annotated[int, Field(ge=0)] = 0
     loads: Annotated[int, Field(ge=1, le=10_000, strict=True)] | None = None
     """Of plots: how often each is loaded, its runs shared out; ``None``: 3, or the number of runs where that is less.

@@ -19,7 +19,7 @@ from kombu.exceptions import KombuError
 
 from contracts.failures import BrokerError, SweepIncomplete
 from contracts.jobs import JobMaker
-from contracts.plots import Planned, Unit
+from contracts.plots import Planned, Unit, plot_of
 from contracts.queues import (
     AGGREGATE,
     AGGREGATE_QUEUE,
@@ -68,6 +68,8 @@ class Dispatcher:
         self._fixed_slots = maker.fixed_slots
         self._priority = message_priority(maker.spec.priority)
         self._places = {c.id: place for place, c in enumerate(maker.configurations)}
+        plots = dict.fromkeys(plot_of(c) for c in maker.configurations)
+        self._plot_places = {plot: place for place, plot in enumerate(plots)}
         self._callback = lru_cache(maxsize=10_000)(self._make_callback)
 
     # --- jobs -------------------------------------------------------------------------------
@@ -94,6 +96,8 @@ class Dispatcher:
         generation = self._generation()
         with self._batch() as producer:
             for name, unit in units:
+                if not unit.jobs:
+                    continue
                 queue = self._queue_of(name, unit)
                 for job in unit.jobs:
                     self._send_job(producer, job, queue, generation, block)
@@ -111,14 +115,17 @@ class Dispatcher:
         self.expect(Counter(job.configuration.id for unit in units for job in unit.jobs), block=block)
         self.publish(self.named(units, block=block), block=block)
 
-    def send_again(self, jobs: Iterable[Planned], *, known_block: int) -> None:
+    def send_again(self, jobs: Iterable[Planned], *, known_block: int, elsewhere: bool = False) -> None:
         """Publish jobs of the newest generation once more, each by itself, into the pool's queue.
 
-        ``known_block``: jobs of later blocks are in the chords of their blocks.
+        ``known_block``: jobs of later blocks are in the chords of their blocks. ``elsewhere``: jobs with a fixed slot
+        go to the pool as well.
         """
-        generation, queue = self._generation(), pool_queue(self._maker.spec.pool)
+        generation = self._generation()
         with self._batch() as producer:
             for job in jobs:
+                fixed = self._fixed_slots and not elsewhere
+                queue = slot_queue(self._fixed_slot(job)) if fixed else pool_queue(self._maker.spec.pool)
                 block = job.block if job.block > known_block else None
                 self._send_job(producer, job, queue, generation, block)
 
@@ -161,16 +168,18 @@ class Dispatcher:
 
     def _queue_of(self, name: str, unit: Unit) -> str:
         if self._fixed_slots:
-            return slot_queue(self._fixed_slot(unit))
+            return slot_queue(self._fixed_slot(unit.jobs[0]))
         if len(unit.jobs) == 1:
             return pool_queue(self._maker.spec.pool)
         return name
 
-    def _fixed_slot(self, unit: Unit) -> str:
-        """Return the unit's slot: with each run, or load, a configuration moves on by one."""
-        first = unit.jobs[0]
-        turn = first.run if unit.load is None else unit.load
-        return self._fixed_slots[(self._places[first.configuration.id] + turn) % len(self._fixed_slots)]
+    def _fixed_slot(self, job: Planned) -> str:
+        """Return the job's slot: with each run a configuration moves on by one, with each load a plot."""
+        if job.load is None:
+            turn = self._places[job.configuration.id] + job.run
+        else:
+            turn = self._plot_places[plot_of(job.configuration)] + job.load
+        return self._fixed_slots[turn % len(self._fixed_slots)]
 
     def _send_job(self, producer: Any, job: Planned, queue: str, generation: int, block: int | None) -> None:
         configuration, job_id = job.configuration, self._maker.job_id(job)

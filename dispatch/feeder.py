@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from contracts.jobs import JobMaker
 from contracts.plots import Unit, has_plots
-from contracts.queues import pool_queue
+from contracts.queues import pool_queue, slot_queue
 from contracts.store import Feeding, Store
 from dispatch.dispatcher import Dispatcher, NamedUnit
 from dispatch.known_rounds import KnownRounds
@@ -29,6 +29,7 @@ class Feeder:
         self._execution = maker.execution
         self._plots = has_plots(maker.spec, maker.configurations)
         self._feeding = Feeding()
+        self._generation = 0
         self._units: Iterator[NamedUnit] | None = None
         self._window = 0
         self._seen_done = -1
@@ -59,7 +60,9 @@ class Feeder:
     def _take_up(self) -> None:
         """Go to the place that the store knows; what was published before and has no outcome is outstanding."""
         store, x = self._store, self._execution
+        self._generation = store.generation(x) or 0
         feeding = store.feeding(x)
+        self._rounds.news()  # of blocks that were decided while another one fed
         done = store.jobs_done(x)
         rounds = [one for one in self._rounds.rounds if one.block <= feeding.known_block]
         units = self._dispatcher.named(self._maker.units(rounds))
@@ -96,7 +99,7 @@ class Feeder:
 
     def _fill(self, slots: int, sweeps: int) -> None:
         outstanding = len(self.outstanding.units())
-        queued = self._store.queued(pool_queue(self._maker.spec.pool))
+        queued = self._waiting()
         self._window = (
             next_window(
                 self._window,
@@ -112,6 +115,11 @@ class Feeder:
         wanted = room(self._window, outstanding=outstanding, slots=slots, plots=self._plots, sweeps=sweeps)
         while wanted > 0 and not self.finished:
             wanted -= self._publish_next(wanted)
+
+    def _waiting(self) -> int:
+        """Return how many messages wait in the pool's queue, or in that of the fixed slot that is the next to idle."""
+        queues = [slot_queue(slot) for slot in self._maker.fixed_slots] or [pool_queue(self._maker.spec.pool)]
+        return min(map(self._store.queued, queues))
 
     def _publish_next(self, wanted: int) -> int:
         """Publish up to so many units, about ``JOBS_AT_ONCE`` jobs at once; return how many."""
@@ -130,10 +138,15 @@ class Feeder:
         try:
             self._dispatcher.publish(chosen)
             feeding = replace(self._feeding, units=self._feeding.units + passed)
-            self._store.put_feeding(self._execution, feeding)
+            recorded = self._store.put_feeding(self._execution, feeding, generation=self._generation)
         except BaseException:
             self.reset()  # nobody can tell how much of it arrived: from the last place that is known
             raise
+        if (
+            not recorded
+        ):  # a new generation has begun meanwhile: what was published is dropped where it arrives
+            self.reset()
+            return wanted
         self._feeding = feeding
         for named in chosen:
             self._note(self.outstanding, named, set())

@@ -14,13 +14,13 @@ def start_generation(store: Store, dispatcher: Dispatcher, manifest: Manifest) -
     """
     x = manifest.execution
     store.set_status(x, "paused", after=("running",))
-    store.next_generation(x)
+    generation = store.next_generation(x)
     store.set_sent_again(x, store.voided(x))  # they are missing like all others
     whole = manifest.with_rounds(store.rounds(x))
     planned, done = whole.runs_planned(), store.counts(x).done
     missing = {c.id: planned[c.name] - done.get(c.id, 0) for c in whole.configurations}
     dispatcher.expect({configuration_id: jobs for configuration_id, jobs in missing.items() if jobs})
     known_block = whole.last_block or whole.spec.first_runs
-    store.put_feeding(x, Feeding(known_block=known_block))
+    store.put_feeding(x, Feeding(known_block=known_block), generation=generation)
     store.set_status(x, "running", after=("paused",))
     return sum(missing.values())

@@ -35,6 +35,10 @@ class Outstanding:
         """Return the units that the jobs are in."""
         return {unit for _, unit in self._jobs.values()}
 
+    def queues(self) -> set[str]:
+        """Return the queues of the units that several jobs may be in: those of plots."""
+        return {unit for job, unit in self._jobs.values() if job.load is not None}
+
     def those(self, job_ids: Iterable[str]) -> list[Planned]:
         """Return the jobs of these ids, as far as they are outstanding."""
         return [self._jobs[job_id][0] for job_id in job_ids if job_id in self._jobs]

@@ -11,13 +11,15 @@ import time
 from collections.abc import Callable
 
 from contracts.manifest import Manifest
-from contracts.queues import pool_queue, slot_queue, ticket_task_id
+from contracts.queues import AGGREGATE_QUEUE, pool_queue, slot_queue, ticket_task_id
 from contracts.store import Progress, Store
 from dispatch.dispatcher import Dispatcher
 from dispatch.feeder import Feeder
 from dispatch.known_rounds import KnownRounds
 
 EVERY_S = 5.0
+MOST_NAMED = 5
+"""Jobs that are named when they are sent again; of more, their number is said."""
 
 
 class Reconciler:
@@ -50,24 +52,25 @@ class Reconciler:
         if time.monotonic() - self._last < EVERY_S:
             return
         self._last = time.monotonic()
-        suspects = self._find_jobs(progress)
+        suspects = self._find_jobs()
         if self._store.has_aggregator():  # no use in sending callbacks to nobody
             suspects |= self._find_callbacks(progress)
         self._send_again(suspects & self._suspects)
         self._suspects = suspects - self._suspects
 
-    def _find_jobs(self, progress: Progress) -> set[str]:
+    def _find_jobs(self) -> set[str]:
         """Return the jobs and tickets that look lost, each as ``kind:id``."""
         store, outstanding = self._store, self._feeder.outstanding
-        outstanding.refresh()
-        measured = {i for i in progress.running if store.claimed(self._execution, i)}
-        dead = {f"dead:{i}" for i in progress.running if i not in measured and i in outstanding}
-        units = {*outstanding.units(), *store.taken_units(self._execution)}
+        units = {*outstanding.queues(), *store.taken_units(self._execution)}
         waiting = {unit for unit in units if store.queued(unit)}
-        here = {pool_queue(self._pool), *self._slot_queues()}
-        task_ids = store.queued_ids({*here, *waiting})
+        # A job goes from a queue to those that run to those that are done: asked in this order, none is overlooked.
+        task_ids = store.queued_ids({pool_queue(self._pool), *self._slot_queues(), *waiting})
+        running = store.progress(self._execution).running
+        outstanding.refresh()
         queued = {task_id.rpartition(".")[2] for task_id in task_ids}
-        lost = {f"message:{i}" for i in outstanding if i not in queued and i not in progress.running}
+        absent = [i for i in outstanding if i not in queued]
+        dead = {f"dead:{i}" for i in absent if i in running and not store.claimed(self._execution, i)}
+        lost = {f"message:{i}" for i in absent if i not in running}
         tickets = {f"ticket:{unit}" for unit in waiting if ticket_task_id(unit) not in task_ids}
         return dead | lost | tickets
 
@@ -87,15 +90,16 @@ class Reconciler:
         if not due and progress.status == "running":
             block = self._rounds.next_block
             found.add("finaliser:" if block is None else f"decision:{block}")
-        return found
+        return found - queued_callbacks(self._store, self._execution) if found else found
 
     def _send_again(self, suspects: set[str]) -> None:
-        jobs = self._unpublished(suspects)
+        unpublished = self._unpublished(suspects)
+        jobs: dict[str, str] = {}
         for suspect in sorted(suspects):
             kind, _, key = suspect.partition(":")
             if kind in ("dead", "message"):
-                if key not in jobs:
-                    self._send_job_again(kind, key)
+                if key not in unpublished:
+                    jobs[key] = kind
             elif kind == "callback":
                 self._say(f"{self._names[key]}: the chord's callback did not come; sending it again")
                 self._dispatcher.aggregate(key)
@@ -108,6 +112,8 @@ class Reconciler:
             elif self._store.may_finalise(self._execution):
                 self._say("the finaliser did not come; sending it again")
                 self._dispatcher.finalise()
+        if jobs:
+            self._send_jobs_again(jobs)
 
     def _unpublished(self, suspects: set[str]) -> set[str]:
         """Ask again for the newest block's decision where none of its jobs arrived: it was not carried out.
@@ -118,15 +124,38 @@ class Reconciler:
         jobs = {job.job_id for job in newest.jobs} if newest else set[str]()
         if newest is None or not jobs or not all(f"message:{i}" in suspects for i in jobs):
             return set()
+        if newest.block <= self._store.feeding(self._execution).known_block:
+            return set()  # the feeder has published it, with all that was missing
         self._say(f"block {newest.block}: its jobs did not come; asking for it again")
         self._dispatcher.decide(newest.block)
         return jobs
 
-    def _send_job_again(self, kind: str, job_id: str) -> None:
-        known_block = self._store.feeding(self._execution).known_block
-        for job in self._feeder.outstanding.those([job_id]):
-            why = "its worker died" if kind == "dead" else "its message got lost"
+    def _send_jobs_again(self, kinds: dict[str, str]) -> None:
+        """``kinds``: job id → whether its worker is ``dead`` or its ``message`` lost."""
+        found = [(i, job) for i in kinds for job in self._feeder.outstanding.those([i])]
+        for job_id, job in found[:MOST_NAMED]:
+            why = "its worker died" if kinds[job_id] == "dead" else "its message got lost"
             title = f"{self._sweep} / {job.configuration.name} / run {job.run}"
             self._say(f"{title}: {why}; sending the job again")
-            self._store.forget_running(self._execution, job_id)
-            self._dispatcher.send_again([job], known_block=known_block)
+        if len(found) > MOST_NAMED:
+            self._say(f"… and {len(found) - MOST_NAMED} more jobs of dead workers or lost messages")
+        for job_id, _ in found:
+            if kinds[job_id] == "dead":
+                self._store.forget_running(self._execution, job_id)
+        known_block = self._store.feeding(self._execution).known_block
+        self._dispatcher.send_again([job for _, job in found], known_block=known_block)
+
+
+def queued_callbacks(store: Store, execution: str) -> set[str]:
+    """Return what waits for an aggregator, as ``callback:<configuration id>``, ``decision:<block>`` or ``finaliser:``."""
+    prefix, found = f"{execution}.", set[str]()
+    for task_id in store.queued_ids([AGGREGATE_QUEUE]):
+        if task_id.startswith(prefix):
+            parts = task_id.removeprefix(prefix).split(".")
+            if parts == ["finalise"]:
+                found.add("finaliser:")
+            elif parts[1] == "decide":
+                found.add(f"decision:{parts[2]}")
+            elif parts[-1] == "summary":
+                found.add(f"callback:{parts[1]}")
+    return found

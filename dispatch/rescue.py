@@ -74,7 +74,7 @@ class Rescuer:
             for job in unit.jobs:
                 if (job_id := self._maker.job_id(job)) in voided:
                     self._feeder.outstanding.add(job_id, job, name)
-                    self._dispatcher.send_again([job], known_block=known_block)
+                    self._dispatcher.send_again([job], known_block=known_block, elsewhere=True)
         self._store.set_sent_again(self._execution, voided)
 
     def _say_who_is_absent(self, live: dict[str, SlotStatus]) -> None:

@@ -16,7 +16,7 @@ from contracts.store import Progress, Store
 from dispatch.dispatcher import Dispatcher
 from dispatch.feeder import Feeder
 from dispatch.known_rounds import KnownRounds
-from dispatch.reconciler import Reconciler
+from dispatch.reconciler import Reconciler, queued_callbacks
 from dispatch.rescue import Rescuer
 from dispatch.window import LOOK_S
 
@@ -78,6 +78,8 @@ class Steward:
         if time.monotonic() - self._last < LOOK_S:
             return self._held
         self._last = time.monotonic()
+        if not self._store.generation(self._execution):
+            return False  # its producer still prepares it: calibrates slots, say
         if not self.hold():
             return False
         seen = progress or self._store.progress(self._execution)
@@ -115,9 +117,11 @@ class Steward:
             return
         self._wound_up_at = now
         due = self._store.due(self._execution)
+        queued = queued_callbacks(self._store, self._execution)
         for configuration_id in due:
-            self.dispatcher.aggregate(configuration_id)
-        if not due and self._store.may_finalise(self._execution, expires_s=10):
+            if f"callback:{configuration_id}" not in queued:
+                self.dispatcher.aggregate(configuration_id)
+        if not due and "finaliser:" not in queued and self._store.may_finalise(self._execution, expires_s=10):
             self.dispatcher.finalise()
 
     def _say(self, line: str) -> None:

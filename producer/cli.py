@@ -22,7 +22,9 @@ DEBUG = "CHIMERA_DEBUG"
 """Environment variable: an unexpected error shows its traceback."""
 
 _broker = click.option(
-    "--broker", metavar="URL", help=f"Redis URL; else {BROKER}; else the embedded Redis of this machine."
+    "--broker",
+    metavar="URL",
+    help=f"Redis URL, one with a password better as {BROKER}; else that; else the embedded Redis of this machine.",
 )
 _loglevel = click.option(
     "--loglevel",
@@ -299,15 +301,30 @@ def ground(text: str | None, paths: tuple[str, ...], as_json: bool) -> None:
 @click.option(
     "--max-deadline", type=float, default=DEFAULT_MAX_DEADLINE_S, show_default=True, metavar="SECONDS"
 )
+@click.option(
+    "--grace",
+    type=click.FloatRange(0),
+    default=25.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the running job may go on after SIGTERM before it is handed back.",
+)
 @_loglevel
 @_broker
 def worker(
-    slot: str, server: str, pool: str, gpu: int | None, max_deadline: float, loglevel: str, broker: str | None
+    slot: str,
+    server: str,
+    pool: str,
+    gpu: int | None,
+    max_deadline: float,
+    grace: float,
+    loglevel: str,
+    broker: str | None,
 ) -> None:
     """Start the worker of one slot: one process, one job at a time."""
     arguments = ["--slot", slot, "--server", server, "--pool", pool]
     arguments += [] if gpu is None else ["--gpu", str(gpu)]
-    arguments += ["--max-deadline", repr(max_deadline), "--loglevel", loglevel]
+    arguments += ["--max-deadline", repr(max_deadline), "--grace", repr(grace), "--loglevel", loglevel]
     _become([sys.executable, "-m", "worker", *arguments], broker)
 
 
@@ -323,11 +340,17 @@ def aggregator(loglevel: str, broker: str | None) -> None:
 @_broker
 @click.option("--address", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=5555, show_default=True)
-def flower(broker: str | None, address: str, port: int) -> None:
-    """Start Flower on the broker, also on the embedded one while a sweep runs."""
-    from producer.flower import command
+@click.option(
+    "--auth-file",
+    type=click.Path(path_type=Path),
+    help="File of user:password, a line each, that Flower asks for; else CHIMERA_FLOWER_AUTH. Needed off loopback.",
+)
+def flower(broker: str | None, address: str, port: int, auth_file: Path | None) -> None:
+    """Start Flower on the broker, also on the embedded one while a sweep runs. It shows, and changes nothing."""
+    from producer.flower import command, environment
 
-    _become(command(address, port), broker)
+    more = environment(address, auth_file)
+    _become(command(address, port), broker, more)
 
 
 @cli.command()
@@ -412,6 +435,9 @@ def doctor(broker: str | None) -> None:
 
 def main() -> NoReturn:
     """Run the command line: an error of ours is one clear message, never a traceback."""
+    from producer.broker import hide_password
+
+    hide_password(sys.orig_argv)
     try:
         cli(standalone_mode=False)
     except ChimeraError as error:
@@ -435,10 +461,10 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-def _become(command: list[str], broker: str | None) -> NoReturn:
+def _become(command: list[str], broker: str | None, more: dict[str, str] | None = None) -> NoReturn:
     from producer.broker import need_broker
 
-    os.execve(command[0], command, {**os.environ, BROKER: need_broker(broker)})
+    os.execve(command[0], command, {**os.environ, **(more or {}), BROKER: need_broker(broker)})
 
 
 def _end_by_interrupt() -> None:

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import redis
-
+from contracts.breaker import Breaker
 from contracts.celery_app import make_app
 from contracts.failures import ChimeraError
 from contracts.queues import AGGREGATE_QUEUE
-from contracts.redis_client import check, connect, redacted
-from contracts.settings import DEFAULT_MAX_DEADLINE_S
+from contracts.redis_client import check, connect
+from contracts.settings import DEFAULT_MAX_DEADLINE_S, SIGNING_KEY_FILE
+from contracts.signing import SIGNED, serializer
+from contracts.slots import SlotStatus
 from contracts.store import Store
 from producer import embedded_redis, local_server
 from producer.calibrate import describe
+from producer.finding import Finding
+from producer.redis_health import redis_findings
+
+__all__ = ["Finding", "examine"]
 
 REPLY_S = 1.5
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the doctor's report."""
-
-    part: str
-    good: bool | None
-    """``None``: not good, but nothing that stops a sweep."""
-    what: str
-    advice: str | None = None
 
 
 def examine(url: str | None) -> Iterator[Finding]:
@@ -40,15 +33,17 @@ def examine(url: str | None) -> Iterator[Finding]:
         )
         yield from _embedded_parts()
         return
-    client = connect(url, retries=0)
     try:
+        client = connect(url, retries=0)
         check(client, url)
     except ChimeraError as error:
         yield Finding("redis", False, str(error), "start Redis, or correct --broker / CHIMERA_BROKER")
         return
-    yield from _redis(client, url)
-    yield from _workers(url)
-    yield from _slots(Store(client))
+    yield from redis_findings(client, url)
+    store = Store(client)
+    slots = store.slots()
+    yield from _workers(url, len(slots))
+    yield from _slots(store, slots)
 
 
 def _embedded_parts() -> Iterator[Finding]:
@@ -65,26 +60,7 @@ def _embedded_parts() -> Iterator[Finding]:
     yield Finding("disk", free > 500, f"{free} MB free here", None if free > 500 else "make room")
 
 
-def _redis(client: redis.Redis, url: str) -> Iterator[Finding]:
-    info = client.info()
-    assert isinstance(info, dict)
-    version = info.get("valkey_version") or info.get("redis_version")
-    yield Finding("redis", True, f"{redacted(url)}, version {version}")
-    policy = info.get("maxmemory_policy")
-    if policy not in (None, "noeviction"):
-        yield Finding(
-            "redis", False, f"maxmemory-policy is {policy}: it throws outcomes away", "set it to noeviction"
-        )
-    if not info.get("aof_enabled"):
-        yield Finding(
-            "redis",
-            None,
-            "no append-only file: a restart loses what is queued and stored",
-            "set appendonly yes",
-        )
-
-
-def _workers(url: str) -> Iterator[Finding]:
+def _workers(url: str, live_slots: int) -> Iterator[Finding]:
     app = make_app(url, max_deadline_s=DEFAULT_MAX_DEADLINE_S)
     queues = app.control.inspect(timeout=REPLY_S).active_queues() or {}
     aggregators = [n for n, qs in queues.items() if any(q["name"] == AGGREGATE_QUEUE for q in qs)]
@@ -93,16 +69,24 @@ def _workers(url: str) -> Iterator[Finding]:
     else:
         yield Finding("aggregator", False, "none answers", "start one: chimera aggregator --broker URL")
     others = sorted(set(queues) - set(aggregators))
-    yield Finding("workers", bool(others), f"{len(others)} answer: {', '.join(others) or 'none'}")
+    advice = None
+    if live_slots and not queues:
+        keys = (
+            f"with the same {SIGNING_KEY_FILE} as here" if serializer() == SIGNED else "without signing keys"
+        )
+        advice = f"slots are live but no worker understands this command: are they started {keys}?"
+    yield Finding("workers", bool(others), f"{len(others)} answer: {', '.join(others) or 'none'}", advice)
 
 
-def _slots(store: Store) -> Iterator[Finding]:
-    slots = store.slots()
+def _slots(store: Store, slots: list[SlotStatus]) -> Iterator[Finding]:
     if not slots:
         yield Finding(
             "slots", False, "none is live", "start one: chimera worker --slot NAME --server URL --pool POOL"
         )
     for slot in slots:
+        breaker = store.breaker(slot.slot)
+        if breaker is not None:
+            yield _broken(breaker)
         at = f"{slot.slot} (pool {slot.pool}, pid {slot.pid} on {slot.host})"
         if slot.problem is not None:
             yield Finding("slot", False, f"{at}: {slot.problem}", f"start the model server at {slot.server}")
@@ -117,3 +101,10 @@ def _slots(store: Store) -> Iterator[Finding]:
         has_any = any(slot.models.values())
         advice = None if has_any else "load a model into the server"
         yield Finding("server", has_any, f"{slot.server} · {' · '.join(models)}", advice)
+
+
+def _broken(breaker: Breaker) -> Finding:
+    state = "out of its pool" if breaker.state == "open" else "on trial: the next job decides"
+    what = f"{breaker.slot} is {state}, since {breaker.since:%Y-%m-%d %H:%M:%S} UTC, after {breaker.failures} failures"
+    advice = f"look at its model server; it is asked again at {breaker.probe_at:%H:%M:%S} UTC"
+    return Finding("breaker", None, f"{what}: {breaker.reason}", advice)

@@ -10,7 +10,7 @@ from producer.sweep_file import where
 
 
 def check_slots(plan: Plan, store: Store) -> list[SlotStatus]:
-    """Return the live slots of the sweep's pool.
+    """Return the live slots of the sweep's pool whose model servers answer.
 
     Raises:
         SetupError: there is none, or one of them can't do what the sweep asks; one line a problem.
@@ -25,12 +25,22 @@ def check_slots(plan: Plan, store: Store) -> list[SlotStatus]:
             f"{where(plan.sweep_file, 'pool')}: pool {pool!r} has no live slot{seen}. "
             f"Start one: chimera worker --slot NAME --server URL --pool {pool}"
         )
-    problems = [problem for slot in slots for problem in _problems(plan, slot)]
+    answering = [slot for slot in slots if slot.problem is None]
+    problems = [problem for slot in answering or slots for problem in _problems(plan, slot)]
     if not store.has_aggregator():
         problems.append("no aggregator is live. Start one: chimera aggregator")
     if problems:
         raise SetupError("\n".join(problems))
-    return slots
+    return answering
+
+
+def ill_slots(pool: str, store: Store) -> list[str]:
+    """Return a line for each live slot of the pool whose model server does not answer: it may, later."""
+    return [
+        f"slot {slot.slot} does not measure now: {slot.problem}"
+        for slot in store.slots()
+        if slot.pool == pool and slot.problem is not None
+    ]
 
 
 def _problems(plan: Plan, slot: SlotStatus) -> list[str]:

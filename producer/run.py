@@ -24,7 +24,7 @@ from producer.follow import follow
 from producer.ground import facts_below
 from producer.manifest import make_manifest
 from producer.plan import Plan, make_plan
-from producer.preflight import check_slots
+from producer.preflight import check_slots, ill_slots
 from producer.progress import ProgressView, say_line
 from producer.results import check_writable, write_results
 from producer.sweep_file import load
@@ -71,6 +71,8 @@ def _run_on(url: str, plan: Plan, options: RunOptions, console: Console, watch: 
     taken_up = _take_up(store, plan, options.fresh)
     manifest = taken_up or _begin(store, plan, slots)
     _announce(plan, slots, console)
+    for line in ill_slots(plan.spec.pool, store):
+        say_line(console, line)
     if options.calibrate and (not taken_up or is_missing_any(store, manifest)):
         _calibrate(url, slots, console, watch)
     store.put_base_dir(manifest.execution, str(plan.base_dir))

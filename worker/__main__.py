@@ -24,6 +24,7 @@ from contracts.slots import SlotStatus
 from contracts.store import Store
 from contracts.sweep import NAME_PATTERN
 from worker.slot import probe
+from worker.stopping import DEFAULT_GRACE_S, GRACE
 
 COMMON = ("--pool", "prefork", "--concurrency", "1", "--without-gossip", "--without-mingle", "--events")
 RETRY_S = 0.1
@@ -40,8 +41,15 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--gpu", type=int)
     parser.add_argument("--max-deadline", type=float, default=DEFAULT_MAX_DEADLINE_S)
     parser.add_argument("--wait", type=float, default=0.0, help="seconds that the server may take to come up")
+    parser.add_argument(
+        "--grace",
+        type=float,
+        default=DEFAULT_GRACE_S,
+        help="seconds that the running job has left after SIGTERM",
+    )
     parser.add_argument("--loglevel", default="warning")
     options = parser.parse_args(arguments)
+    os.environ[GRACE] = repr(options.grace)
     try:
         if options.aggregator:
             check(connect(broker_url(), retries=0), broker_url())

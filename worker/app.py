@@ -13,7 +13,10 @@ from contracts.processes import die_with_parent
 from contracts.redis_client import connect
 from contracts.settings import DEFAULT_MAX_DEADLINE_S, broker_url, worker_settings
 from contracts.store import Store
+from worker.claiming import claiming_of
+from worker.consuming import Consuming, closed_by, stopping
 from worker.heartbeat import Heartbeat
+from worker.probing import Prober
 from worker.slot import AggregatorSign, SlotSign
 from worker.stewards import Stewards
 from worker.tasks import register
@@ -25,9 +28,10 @@ app = make_app(broker_url(), max_deadline_s=_settings.max_deadline_s if _setting
 register(app)
 
 app.steps["consumer"].add(VisibilityHeartbeat)
+app.steps["consumer"].add(Consuming)
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request drowns the rest
 
-_heartbeats: list[Heartbeat | Stewards] = []
+_heartbeats: list[Heartbeat | Stewards | Prober] = []
 
 
 @worker_ready.connect
@@ -37,6 +41,14 @@ def _announce(**_: Any) -> None:
     _heartbeats.append(Heartbeat(sign))
     if _settings is None:
         _heartbeats.append(Stewards(app, Store(connect(broker_url()))))
+    else:
+        prober, slot = Prober(_settings, Store(connect(broker_url()))), _settings.slot
+        closed_by.append(lambda: prober.is_out)
+        _heartbeats.append(prober)
+        # Once more over some tenths of a second, and no longer: the grace period is over then.
+        quick = Store(connect(broker_url(), retries=2))
+        stopping.hand_back = lambda: claiming_of(quick).hand_back(slot)
+    stopping.install()
     for beat in _heartbeats:
         beat.start()
 

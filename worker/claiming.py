@@ -107,7 +107,7 @@ class Claiming:
         claim, lease = Held(claim_key(x, job_id), token), Held(lease_key(slot), token)
         keys = [*(execution_key(x, kind) for kind in kinds), claim.key, lease.key]
         line = running_line(spec.title, slot, 0)
-        arguments = [job_id, generation, token, int(TTL_S * 1000), line]
+        arguments: list[str | int] = [job_id, generation, token, int(TTL_S * 1000), line]
         verdict, attempt = cast(tuple[Verdict, int], self._take(keys=keys, args=arguments))
         return Taken(verdict, attempt, claim, lease) if verdict == "taken" else Taken(verdict)
 

@@ -15,6 +15,7 @@ from contracts.job import JobSpec
 from contracts.outcome import JobOutcome
 from contracts.settings import WorkerSettings
 from contracts.store import Store
+from worker.breaking import breaker_of
 from worker.claiming import Claiming, Taken, claiming_of, new_token
 from worker.job import Started, measure, unmeasured
 from worker.lease import POLL_S, TTL_S, beat_of
@@ -24,6 +25,9 @@ MAX_ATTEMPTS = 3
 
 PATIENCE_S = TTL_S + 5
 """How long to wait for a lease: what a dead holder left has expired by then."""
+
+OUT_S = 1.0
+"""A slot that is out holds a message for so long before it gives it back: until then its worker stops consuming."""
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +46,10 @@ def deliver(
     Raises:
         SlotBusy: see there.
     """
+    breaker = breaker_of(settings, store)
+    if breaker.is_open():
+        time.sleep(OUT_S)
+        raise SlotBusy(f"slot {settings.slot} is out: its server fails")
     claiming, token = claiming_of(store), new_token(spec)
     taken = _take(claiming, spec, generation, settings.slot, token)
     if taken.verdict == "busy":
@@ -65,6 +73,7 @@ def deliver(
                 claiming.release(taken)
     if not stored:
         raise SlotBusy(f"{spec.title}: the lease was lost while it ran; its figures are void")
+    breaker.note(outcome)
     return outcome.receipt()
 
 

@@ -8,6 +8,7 @@ import time
 import uuid
 from functools import lru_cache
 from types import TracebackType
+from typing import cast
 
 import redis
 
@@ -92,15 +93,15 @@ class Beat:
             if not held:
                 return
             keys = [one.key for one in held]
-            arguments = [int(self.ttl_s * 1000), *(one.token for one in held)]
+            arguments: list[str | int] = [int(self.ttl_s * 1000), *(one.token for one in held)]
             try:
-                lost = self._renew(keys=keys, args=arguments)
+                lost = cast(list[str], self._renew(keys=keys, args=arguments))
             except redis.RedisError:
                 return  # Redis is away: the next beat tries again
             for one in held:
                 one.renewed_s = time.monotonic()
-            for key in lost:  # type: ignore[union-attr]
-                self._held.pop(str(key)).lost = True
+            for key in lost:
+                self._held.pop(key).lost = True
 
 
 @lru_cache(maxsize=8)

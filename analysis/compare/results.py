@@ -99,6 +99,7 @@ def _comparisons(
                 agent=a.agent,
                 floor=floor_of(metric, a, b, floor),
                 may_pair=False,
+                between_plots=True,  # even of one plot: no load of one execution is a load of the other
                 spreads=spreads[a.agent, metric.key],
                 looks=looks,
             )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict
 
 from analysis.statistics.description import Description
 from analysis.statistics.estimate import Estimate
+from analysis.statistics.plain import STRICT
 from contracts.base import Strict
 from contracts.call import Degeneration, Outcome
 
@@ -95,8 +99,11 @@ class ValidAggregates(Aggregates):
     """Of calls known to be cold."""
 
 
-class RunFigures(Strict):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFigures:
     """One run over its valid calls. ``None``: not known."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     run: int
     complete: bool

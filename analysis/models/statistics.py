@@ -25,7 +25,10 @@ class Comparison(Strict):
     method: Literal["paired-t", "welch"] | None
     """``None``: not tested (see why)."""
     n_baseline: int
+    """Values: runs, or loads (unit)."""
     n_candidate: int
+    unit: Literal["run", "load"] = "run"
+    """What one value is: a run, or the mean of the runs of one load, between configurations of different plots."""
     pairs: int | None = None
     """Blocks in which both have a value, of a paired test."""
     baseline_mean: float | None
@@ -114,6 +117,10 @@ class MainEffects(Strict):
     """Fraction of the variance that slots (hosts) explain; ``None``: one slot, or not apart from the axes."""
     block_share: float | None = None
     """That of the blocks: drift over time."""
+    load_share: float | None = None
+    """That of the loads within their plots; ``None``: the order knew no plots, or each was loaded once."""
+    loads: int | None = None
+    """Loads of all plots together, the unit for axes whose change reloads the model; ``None``: no plots."""
     higher_share: float | None = None
     """What configurations differ by beyond axes and pairs of axes: interactions of three and more, and pairs that
     can't be estimated; ``None``: nothing is left for it, or it is not apart from the noise."""

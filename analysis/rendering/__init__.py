@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from analysis.files import json_text
 from analysis.models import SweepSummary
 from analysis.rendering.html import render_document as _html
-from analysis.rendering.layout import report
+from analysis.rendering.json_lines import json_parts
+from analysis.rendering.layout import MOST_SECTIONS, report
 from analysis.rendering.layout.importance import by_importance
 from analysis.rendering.markdown import render_document as _markdown
 
 
 def render_json(summary: SweepSummary) -> str:
-    """Return ``summary.json``: the keys of :mod:`analysis.models`, unrounded values."""
-    return json_text(summary.model_dump(mode="json"), indent=2) + "\n"
+    """Return ``summary.json``: the keys of :mod:`analysis.models`, unrounded values; of many runs the first."""
+    return "".join(json_parts(summary))
 
 
 def render_markdown(summary: SweepSummary) -> str:
-    """Return ``report.md`` (GitHub-flavoured Markdown)."""
-    return _markdown(report(summary))
+    """Return ``report.md`` (GitHub-flavoured Markdown); of many configurations the most important have a section."""
+    return _markdown(report(summary, MOST_SECTIONS))
 
 
 def render_html(summary: SweepSummary) -> str:

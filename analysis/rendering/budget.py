@@ -14,6 +14,12 @@ from analysis.rendering.page import UNLINKED, Page, marker
 
 LIMIT = 2_900_000
 """Bytes of a whole file: what a browser opens at once and a mail still carries, with room below 3 MB."""
+MOST_SECTIONS = 300
+"""Configurations that have a section of their own in Markdown, which is not cut at a size: some 5 MB."""
+_ELSEWHERE = (
+    f"report.md beside this file holds the sections of up to {MOST_SECTIONS}, chimera report --each configuration writes a "
+    "file for each, and summary.json holds every figure"
+)
 _FIXED_SHARE = 0.6
 """Of the limit, for what is not optional; beyond it long tables are cut."""
 _ROWS: tuple[tuple[int | None, int | None], ...] = (
@@ -108,8 +114,7 @@ def _left_out_section(left_out: int, total: int) -> Section:
             Paragraph(
                 f"{left_out:,} of {total:,} configurations have no section of their own in this file, so that it stays "
                 "below 3 MB. Those that have one: first the best ranked, then those that a finding or a note concerns, "
-                "then by rank. Each of the others has its row in the tables above and its full section in report.md "
-                "beside this file; summary.json holds every figure."
+                f"then by rank. Each of the others has its row in the tables above; {_ELSEWHERE}."
             ),
         ),
     )
@@ -120,7 +125,7 @@ def _unlinked(left_out: int, total: int) -> str:
         return ""
     return (
         f'<p class="note">{left_out:,} of {total:,} configurations have no section of their own in this file: '
-        "their names are no links. report.md beside it holds those sections.</p>"
+        f"their names are no links; {_ELSEWHERE}.</p>"
     )
 
 

@@ -5,8 +5,9 @@ A renderer escapes every string; none holds markup.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, overload
 
 from analysis.rendering.charts.drawing import Drawing
 
@@ -116,10 +117,32 @@ class Verbatim:
     """In any order; one that overlaps an earlier one, or lies outside the text, is not shown."""
 
 
+class Later(Sequence["Block"]):
+    """Blocks that are made when they are read, and not kept: a report of thousands of sections holds one at a time."""
+
+    def __init__(self, make: Callable[[], Sequence[Block]]) -> None:
+        self._make = make
+
+    @overload
+    def __getitem__(self, index: int) -> Block: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Block]: ...
+
+    def __getitem__(self, index: int | slice) -> Block | Sequence[Block]:
+        return self._make()[index]
+
+    def __iter__(self) -> Iterator[Block]:
+        return iter(self._make())
+
+    def __len__(self) -> int:
+        return len(self._make())
+
+
 @dataclass(frozen=True)
 class Section:
     title: str
-    blocks: tuple[Block, ...]
+    blocks: Sequence[Block]
     anchor: str = ""
     """Set for those that a table of contents lists."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from analysis.rendering.document import (
     Block,
@@ -57,7 +57,7 @@ def fence(text: str) -> str:
     return f"{ticks}text\n{shown.rstrip()}\n{ticks}"
 
 
-def _blocks(blocks: tuple[Block, ...], level: int) -> Iterator[str]:
+def _blocks(blocks: Sequence[Block], level: int) -> Iterator[str]:
     for block in blocks:
         match block:
             case Section():

@@ -7,6 +7,8 @@ N rows is made: cross tables of the factors hold all that is needed.
 
 from __future__ import annotations
 
+import hashlib
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -171,9 +173,27 @@ def cross_table(rows: Codes, columns: Codes) -> Floats:
 
 
 def pseudo_inverse(gram: Floats) -> tuple[Floats, int]:
-    """Return the Moore–Penrose inverse of a symmetric matrix and its rank."""
+    """Return the Moore–Penrose inverse of a symmetric matrix and its rank; not to be written to.
+
+    All metrics of a sweep mostly have the same design, and with a thousand blocks an inverse takes a second.
+    """
     if gram.size == 0:
         return gram, 0
+    key = hashlib.blake2b(np.ascontiguousarray(gram).tobytes()).digest()
+    with _KEPT_LOCK:
+        found = _KEPT.pop(key, None) or _inverted(gram)
+        _KEPT[key] = found
+        while len(_KEPT) > _MOST_KEPT:
+            del _KEPT[next(iter(_KEPT))]
+    return found
+
+
+_MOST_KEPT = 12
+_KEPT: dict[bytes, tuple[Floats, int]] = {}
+_KEPT_LOCK = threading.Lock()
+
+
+def _inverted(gram: Floats) -> tuple[Floats, int]:
     values, vectors = np.linalg.eigh(gram)
     kept = values > _TOLERANCE * max(float(values[-1]), 1.0)
     used = vectors[:, kept]

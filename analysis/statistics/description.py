@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from analysis.statistics import sequential
 from analysis.statistics.estimate import Estimate, SdKind, moments
@@ -14,6 +15,7 @@ from analysis.statistics.quantiles import quantile_of_sorted
 __all__ = ["Description", "Percentile", "describe"]
 
 
+@dataclass(frozen=True, slots=True)
 class Description(Estimate):
     """An estimate with order statistics and intervals; ``None``: too few values to tell."""
 

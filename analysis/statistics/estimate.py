@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal, TypedDict
+from dataclasses import dataclass
+from typing import ClassVar, Literal, TypedDict
 
-from contracts.base import Strict
+from pydantic import ConfigDict
+
+from analysis.statistics.plain import STRICT
 
 SdKind = Literal["sample", "population"]
 """``sample`` divides by n − 1 (the seeds' own), ``population`` by n (the other published one)."""
@@ -14,8 +17,11 @@ SdKind = Literal["sample", "population"]
 _DDOF = {"sample": 1, "population": 0}
 
 
-class Estimate(Strict):
+@dataclass(frozen=True, slots=True)
+class Estimate:
     """Location and spread of n known values, in the values' unit."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     n: int
     """How many values were known. 0: all else is ``None``."""

@@ -128,13 +128,17 @@ class Design:
         return codes
 
 
-def analyse(cells: Floats, counts: Floats, design: Design, noise: Noise | None) -> Factorial:
+def analyse(
+    cells: Floats, counts: Floats, design: Design, noise: Noise | None, of_mean: Noise | None = None
+) -> Factorial:
     """Analyse cell means.
 
     Args:
         cells: mean of each cell (C), C > 1.
         counts: runs in each cell (C).
         noise: between the runs of a cell; ``None``: no cell was repeated.
+        of_mean: variance of the mean over all cells, where it is not that of runs (of whole plots, whose units are
+            fewer); ``None``: it is.
     """
     runs = cells.size / float(np.sum(1 / counts))
     total = float(np.sum((cells - cells.mean()) ** 2))
@@ -152,7 +156,7 @@ def analyse(cells: Floats, counts: Floats, design: Design, noise: Noise | None) 
     if noise is None:
         noise, higher, pairs = _noise_of_cells(cells, design, higher, pairs, total)
         runs = 1.0
-    levels, separate = _levels(cells, design, runs, noise)
+    levels, separate = _levels(cells, design, runs, noise, of_mean)
     return Factorial(
         axes=tuple(Term(term.ss * runs, term.df) for term in terms),
         interactions={pair: Term(term.ss * runs, term.df) for pair, term in pairs.items()},
@@ -243,7 +247,7 @@ def _noise_of_cells(
 
 
 def _levels(
-    cells: Floats, design: Design, runs: float, noise: Noise | None
+    cells: Floats, design: Design, runs: float, noise: Noise | None, of_mean: Noise | None
 ) -> tuple[tuple[tuple[Level, ...], ...], tuple[bool, ...]]:
     """Return the marginal means of the additive model, the other axes' values counting equally."""
     gram, shares = design.gram(design.mains)
@@ -253,7 +257,11 @@ def _levels(
     equal = np.concatenate([np.full(size, 1 / size) for size in design.sizes])
     ends = np.cumsum([0, *design.sizes])
     projection = inverse @ gram
-    critical = -float(special.stdtrit(noise.df, (1 - LEVEL) / 2)) if noise is not None else None
+    critical, mean_variance = None, 0.0
+    if noise is not None:
+        df = noise.df if of_mean is None else min(noise.df, of_mean.df)
+        critical = -float(special.stdtrit(df, (1 - LEVEL) / 2))
+        mean_variance = of_mean.mean_square if of_mean else noise.mean_square / runs / cells.size
     found, separate = [], []
     for axis, size in enumerate(design.sizes):
         contrasts = np.zeros((size, equal.size))
@@ -267,8 +275,9 @@ def _levels(
             continue
         widths: list[float | None] = [None] * size
         if noise is not None and critical is not None:
-            spread = 1 / cells.size + np.einsum("ij,jk,ik->i", at, inverse, at)
-            widths = [float(w) for w in critical * np.sqrt(noise.mean_square / runs * spread)]
+            apart_from_mean = np.einsum("ij,jk,ik->i", at, inverse, at)
+            spread = noise.mean_square / runs * apart_from_mean + mean_variance
+            widths = [float(w) for w in critical * np.sqrt(spread)]
         means = mean + at @ effects
         found.append(tuple(Level(float(m), w) for m, w in zip(means, widths, strict=True)))
     return tuple(found), tuple(separate)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
-from contracts.base import Strict
+from pydantic import ConfigDict
+
+from analysis.statistics.plain import STRICT
 
 LEVEL = 0.95
 """Confidence of every interval of a report."""
@@ -19,8 +22,11 @@ IntervalMethod = Literal[
 ]
 
 
-class Interval(Strict):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
     """``low`` ≤ ``high``, in the unit of what is estimated."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     low: float
     high: float

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
+from typing import ClassVar
 
+from pydantic import ConfigDict
 from scipy import special
 
+from analysis.statistics.plain import STRICT
 from analysis.statistics.quantiles import quantile
-from contracts.base import Strict
 
 TAIL_PERCENTS = (90.0, 95.0, 99.0)
 
@@ -17,8 +20,11 @@ _MARGIN = 1 / 20
 """Of what lies beyond the percentile."""
 
 
-class Percentile(Strict):
+@dataclass(frozen=True, slots=True)
+class Percentile:
     """A tail percentile, or how many values it would take."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     percent: float
     """90, 95, 99."""

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,6 +35,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
     nice()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that all is cleared away
     found: dict[int, dict[str, Figures]] = {}
     about = {"at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", "slots": str(SLOTS), **versions()}
     print(", ".join(f"{name} {value}" for name, value in about.items()), flush=True)

@@ -13,7 +13,7 @@ from contracts.facts import Facts
 from contracts.manifest import Manifest
 from contracts.store.keys import EXECUTIONS, KINDS, execution_key, name_key, steward_key, sweep_key
 from contracts.store.queue_lengths import drop_units
-from contracts.store.scripts import HOLD, NEXT_GENERATION, SET_STATUS
+from contracts.store.scripts import HOLD, NEXT_GENERATION, PUT_FEEDING, SET_STATUS
 
 Status = Literal["running", "paused", "cancelled", "finished", "collected", "abandoned"]
 """``paused``: nothing new is measured until it is resumed; ``cancelled``: nothing is measured any more, its report is
@@ -46,6 +46,7 @@ class Executions:
         self.client = client
         self._next_generation = client.register_script(NEXT_GENERATION)
         self._set_status = client.register_script(SET_STATUS)
+        self._put_feeding = client.register_script(PUT_FEEDING)
         self._hold = client.register_script(HOLD)
 
     def begin(self, manifest: Manifest, facts: Facts | None = None) -> None:
@@ -165,10 +166,10 @@ class Executions:
     def base_dir(self, execution: str) -> str:
         return str(self.client.hget(execution_key(execution, "state"), "base_dir") or "")
 
-    def put_feeding(self, execution: str, feeding: Feeding) -> None:
-        """Record how far the newest generation is published."""
-        fields = {name: "" if value is None else value for name, value in vars(feeding).items()}
-        self.client.hset(execution_key(execution, "state"), mapping=cast(dict[Any, Any], fields))
+    def put_feeding(self, execution: str, feeding: Feeding, *, generation: int) -> bool:
+        """Record how far a generation is published; ``False``: a newer one has begun, nothing is recorded."""
+        arguments = [generation, feeding.units, feeding.known_block]
+        return bool(self._put_feeding(keys=[execution_key(execution, "state")], args=arguments))
 
     def feeding(self, execution: str) -> Feeding:
         """Return how far the newest generation is published."""

@@ -10,7 +10,7 @@
     chimera:x:<execution>:state         hash: status, generation, how far it is published, problem, base_dir, time spent
     chimera:x:<execution>:outcomes      hash: job id → JobOutcome that counts, compressed
     chimera:x:<execution>:others        hash: <job id>:<n> → JobOutcome that does not count, compressed
-    chimera:x:<execution>:failed        hash: job id → what its outcome failed by
+    chimera:x:<execution>:failed        hash: job id → what its outcome failed by, and the job's time, ms
     chimera:x:<execution>:voided        hash: job id → "waiting" until it was sent again, then "sent"
     chimera:x:<execution>:taken_back    hash: jobs:<slot>, why:<slot> of outcomes that were taken back
     chimera:x:<execution>:counts        hash: counters by configuration, slot and reason (contracts.store.counts)

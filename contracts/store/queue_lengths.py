@@ -6,6 +6,7 @@ kombu's names only (``<queue>\\x06\\x16<step>``) and never changes a message.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from typing import Literal, cast
@@ -37,11 +38,11 @@ class Queues:
         """Return the task ids of all messages that wait in the queues."""
         found: set[str] = set()
         for queue in queues:
-            for name in lists_of(queue):
-                for message in cast(list[str], self.client.lrange(name, 0, -1)):
-                    match = _ID.search(message)
-                    if match:
-                        found.add(match[1])
+            with self.client.pipeline(transaction=False) as pipe:
+                for name in lists_of(queue):
+                    pipe.lrange(name, 0, -1)
+                messages = itertools.chain.from_iterable(cast(list[list[str]], pipe.execute()))
+            found.update(match[1] for message in messages if (match := _ID.search(message)))
         return found
 
     def move(
@@ -52,14 +53,21 @@ class Queues:
         most: int = 1_000_000,
         first: Literal["oldest", "newest"] = "oldest",
     ) -> int:
-        """Move messages to the end of another queue, in their order; return how many. At once, for each priority."""
+        """Move messages to another queue, in their order; return how many. At once, for each priority.
+
+        The oldest go behind what waits there, those of the highest priority first; the newest go before it, those of
+        the lowest priority first: they would have been served last.
+        """
         moved = 0
-        for origin, end in zip(lists_of(source), lists_of(target), strict=True):
+        pairs = list(zip(lists_of(source), lists_of(target), strict=True))
+        for origin, end in pairs if first == "oldest" else reversed(pairs):
             moved += int(cast(int, self._move(keys=[origin, end], args=[most - moved, first])))
         return moved
 
     def take_unit(self, execution: str, unit: str, slot: str) -> int:
         """Move a unit's jobs into a slot's own queue; return how many: 0 where it was taken before."""
+        if not self.queued(unit):
+            return 0  # nor is noted who took it then
         self.client.hset(execution_key(execution, "taken"), unit, slot)
         return self.move(unit, slot_queue(slot))
 

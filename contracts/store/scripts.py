@@ -13,6 +13,8 @@ local function count(name, by) redis.call('HINCRBY', KEYS[4], name, by) end
 local function add(name, by) redis.call('HINCRBYFLOAT', KEYS[4], name, by) end
 local function keep(other) redis.call('HSET', KEYS[3], job .. ':' .. redis.call('HLEN', KEYS[3]), other) end
 redis.call('HDEL', KEYS[6], job)
+local held = redis.call('HGET', KEYS[1], job)
+if held == text then return 1 end  -- the answer was lost with the connection, so it was sent again
 local now = redis.call('TIME')
 redis.call('HSET', KEYS[7], 'newest_ms', now[1] * 1000 + math.floor(now[2] / 1000))
 count('slot_jobs:' .. slot, 1)
@@ -20,26 +22,28 @@ add('slot_ms:' .. slot, ms)
 if load ~= '' and tonumber(load) > tonumber(redis.call('HGET', KEYS[4], 'load_ms') or '0') then
   redis.call('HSET', KEYS[4], 'load_ms', load)
 end
-local there = redis.call('HEXISTS', KEYS[1], job) == 1
 local failed = redis.call('HGET', KEYS[2], job)
 local due = redis.call('HEXISTS', KEYS[5], configuration) == 1
-if not due or (there and not (why == '' and failed)) then
+if not due or (held and not (why == '' and failed)) then
   keep(text)
   return 0
 end
-if there then
-  keep(redis.call('HGET', KEYS[1], job))
+if held then
+  local old_why, old_ms = string.match(failed, '^(%S+) (%S+)$')
+  keep(held)
   redis.call('HDEL', KEYS[2], job)
   count('failed:' .. configuration, -1)
-  count('why:' .. failed, -1)
+  count('why:' .. old_why, -1)
+  add('ms:' .. configuration, -old_ms)
+  add('ms2:' .. configuration, -old_ms * old_ms)
 else
   count('done:' .. configuration, 1)
-  add('ms:' .. configuration, ms)
-  add('ms2:' .. configuration, ms * ms)
 end
+add('ms:' .. configuration, ms)
+add('ms2:' .. configuration, ms * ms)
 redis.call('HSET', KEYS[1], job, text)
 if why ~= '' then
-  redis.call('HSET', KEYS[2], job, why)
+  redis.call('HSET', KEYS[2], job, why .. ' ' .. ms)
   count('failed:' .. configuration, 1)
   count('why:' .. why, 1)
 end
@@ -52,8 +56,9 @@ VOID = """
 local voided = {}
 for i = 3, #ARGV, 2 do
   local job, configuration = ARGV[i], ARGV[i + 1]
-  local why = redis.call('HGET', KEYS[2], job)
-  if why and redis.call('HEXISTS', KEYS[5], configuration) == 1 and redis.call('HEXISTS', KEYS[6], job) == 0 then
+  local failed = redis.call('HGET', KEYS[2], job)
+  if failed and redis.call('HEXISTS', KEYS[5], configuration) == 1 and redis.call('HEXISTS', KEYS[6], job) == 0 then
+    local why, ms = string.match(failed, '^(%S+) (%S+)$')
     redis.call('HSET', KEYS[3], job .. ':' .. redis.call('HLEN', KEYS[3]), redis.call('HGET', KEYS[1], job))
     redis.call('HDEL', KEYS[1], job)
     redis.call('HDEL', KEYS[2], job)
@@ -61,6 +66,8 @@ for i = 3, #ARGV, 2 do
     redis.call('HINCRBY', KEYS[4], 'failed:' .. configuration, -1)
     redis.call('HINCRBY', KEYS[4], 'why:' .. why, -1)
     redis.call('HINCRBY', KEYS[4], 'done:' .. configuration, -1)
+    redis.call('HINCRBYFLOAT', KEYS[4], 'ms:' .. configuration, -ms)
+    redis.call('HINCRBYFLOAT', KEYS[4], 'ms2:' .. configuration, -ms * ms)
     redis.call('HSET', KEYS[6], job, 'waiting')
     redis.call('HINCRBY', KEYS[8], 'jobs:' .. ARGV[1], 1)
     redis.call('HSET', KEYS[8], 'why:' .. ARGV[1], ARGV[2])
@@ -134,6 +141,13 @@ for i = 1, #ARGV do
   if redis.call('HEXISTS', KEYS[1], ARGV[i]) == 0 then absent[#absent + 1] = ARGV[i] end
 end
 return absent
+"""
+
+PUT_FEEDING = """
+-- KEYS state; ARGV generation that was fed, units, known_block
+if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'units', ARGV[2], 'known_block', ARGV[3])
+return 1
 """
 
 HOLD = """

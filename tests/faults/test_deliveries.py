@@ -44,11 +44,11 @@ def test_every_message_comes_several_times(parts: Parts, tmp_path: Path) -> None
     run = parts.run(cheap_sweep(tmp_path, runs=8))
     wait_for(lambda: parts.deliveries, what="the first job is delivered")
     copies = double(parts) + double(parts)
-    assert copies >= 20
+    assert copies >= 6
     found = ended(parts, run)
     assert (found.planned, found.complete) == (16, 16)
     wait_for(lambda: not queues(parts), what="all copies are delivered")
-    assert len(parts.deliveries) > 16 + 10
+    wait_for(lambda: len(parts.deliveries) >= 16 + copies, what="each copy was a delivery")
     assert sum(len(server.calls()) for server in parts.servers.values()) == 16 * 2
 
 

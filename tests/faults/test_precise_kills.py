@@ -10,8 +10,9 @@ import pytest
 
 from analysis.stages_io import read_stages
 from contracts.celery_app import make_app
-from contracts.manifest import Manifest
-from contracts.publish import Dispatcher
+from contracts.jobs import JobMaker
+from contracts.manifest import Manifest, OrderedJob
+from dispatch.dispatcher import Dispatcher
 from producer.processes import Child
 from tests.support.cluster import Cluster, Shell, calls_of, wait_for
 from tests.support.precise import NOISY, noisy_server, precise_sweep, start_noisy_server
@@ -49,9 +50,11 @@ def check(results: Path, url: str) -> Manifest:
     """Check that every job was decided on, measured and reported once."""
     (folder,) = (results / "test").iterdir()
     made = Manifest.model_validate_json((folder / "manifest.json").read_text())
-    assert [(job.run, job.block) for job in made.order] == [(n, n) for n in range(1, MOST + 1)]
+    lines = (folder / "order.jsonl").read_text().splitlines()
+    order = [OrderedJob.model_validate_json(line) for line in lines]
+    assert [(job.run, job.block) for job in order] == [(n, n) for n in range(1, MOST + 1)]
     measured = Counter(str(r.job_id) for r in read_stages(folder) if r.stage == "report")
-    assert measured == Counter({job.job_id: 1 for job in made.order})
+    assert measured == Counter({job.job_id: 1 for job in order})
     assert [(s.runs, s.stopped) for s in made.standings] == [(MOST, "most runs")]
     return made
 
@@ -67,9 +70,9 @@ def trapped_aggregator(cluster: Cluster, place: str, when: str) -> Child:
     ("place", "when"),
     [
         # Decided and recorded, but not published.
-        pytest.param("contracts.publish:Dispatcher:publish", "True", id="before-publishing"),
+        pytest.param("dispatch.dispatcher:Dispatcher:publish_block", "True", id="before-publishing"),
         # The last summary is stored, and nobody asks for the decision.
-        pytest.param("contracts.publish:Dispatcher:decide", "True", id="before-asking"),
+        pytest.param("dispatch.dispatcher:Dispatcher:decide", "True", id="before-asking"),
         # The callback of a later block is lost.
         pytest.param("contracts.store:Store:put_summary", f"keywords['runs'] > {LEAST}", id="in-callback"),
     ],
@@ -119,7 +122,10 @@ def test_decisions_that_are_delivered_again_and_again_change_nothing(
     run = cluster.start_run(unending(tmp_path))
     states = wait_for(lambda: list(cluster.store.client.scan_iter("chimera:x:*:state")), what="it begins")
     execution = states[0].split(":")[2]
-    dispatcher = Dispatcher(make_app(cluster.url, max_deadline_s=60), cluster.store, execution)
+    manifest = cluster.store.manifest(execution)
+    assert manifest is not None
+    app = make_app(cluster.url, max_deadline_s=60)
+    dispatcher = Dispatcher(app, cluster.store, JobMaker.of(manifest, ""))
     for block in range(LEAST + 1, MOST + 2):
         wait_for(lambda b=block: cluster.store.round(execution, b), what=f"block {block} is decided on")
         for repeated in range(LEAST + 1, MOST + 3):

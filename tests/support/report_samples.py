@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from typing import Any
 
 from analysis.models import (
@@ -70,9 +72,9 @@ def many(configurations: int, text: str = "") -> SweepSummary:
         ttft = c.over_runs.ttft_ms
         over_runs = c.over_runs.model_copy(
             update={
-                "throughput_tok_s": rate.model_copy(update={"mean": (rate.mean or 0.0) * factor}),
-                "ttft_ms": ttft.model_copy(
-                    update={"mean": (ttft.mean or 0.0) * (0.9 + (index * 7919 % 1000) / 5000)}
+                "throughput_tok_s": replace(rate, mean=(rate.mean or 0.0) * factor),
+                "ttft_ms": replace(
+                    ttft, mean=(ttft.mean or 0.0) * (0.9 + (index * 7919 % 1000) / 5000)
                 ),
             }
         )

@@ -149,9 +149,9 @@ class Connection:
 
     async def _body(self, response: httpx.Response) -> bytes:
         """Return the response's body, as far as it is not too long, and close it."""
+        assert isinstance(response.stream, httpx.AsyncByteStream)
         body = bytearray()
         try:
-            assert isinstance(response.stream, httpx.AsyncByteStream)
             async for chunk in response.stream:
                 body += chunk
                 if len(body) > MAX_ANSWER_BYTES:

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from analysis.models import SweepSummary
 from analysis.provenance import provenance as provenance_of
-from analysis.rendering.document import Document
+from analysis.rendering.budget import MOST_SECTIONS
+from analysis.rendering.document import Document, Later, Paragraph, Section
 from analysis.rendering.layout.agent import agent_report
 from analysis.rendering.layout.baseline import baseline_section
 from analysis.rendering.layout.charts import charts_sections
 from analysis.rendering.layout.conditions import conditions_sections
-from analysis.rendering.layout.configuration import configuration_report, configuration_section
+from analysis.rendering.layout.configuration import (
+    configuration_blocks,
+    configuration_report,
+    configuration_title,
+)
 from analysis.rendering.layout.effects import effects_section
+from analysis.rendering.layout.importance import by_importance
 from analysis.rendering.layout.overview import overview_section
 from analysis.rendering.layout.provenance import provenance_section
 from analysis.rendering.layout.rules import rules_section
 from analysis.rendering.layout.words import configuration_anchor
 
-__all__ = ["agent_report", "configuration_report", "report"]
+__all__ = ["MOST_SECTIONS", "agent_report", "configuration_report", "report"]
 
 
-def report(summary: SweepSummary) -> Document:
-    """Return the whole report."""
+def report(summary: SweepSummary, most: int | None = None) -> Document:
+    """Return the whole report.
+
+    ``most``: the most configurations that get a section of their own, the most important ones; ``None``: all do.
+    """
     title = f"Chimera Sweep Report: {summary.sweep}" if summary.sweep else "Chimera Sweep Report"
+    total = len(summary.configurations)
+    chosen = frozenset(by_importance(summary)[:most]) if most is not None and most < total else None
     return Document(
         title=title,
         blocks=(
@@ -32,9 +45,29 @@ def report(summary: SweepSummary) -> Document:
             *conditions_sections(summary),
             provenance_section(provenance_of(summary), anchor="provenance"),
             *(
-                configuration_section(configuration, summary, configuration_anchor(index))
+                Section(
+                    configuration_title(configuration),
+                    Later(partial(configuration_blocks, configuration, summary)),
+                    anchor,
+                )
                 for index, configuration in enumerate(summary.configurations)
+                for anchor in [configuration_anchor(index)]
+                if chosen is None or anchor in chosen
             ),
+            *(() if chosen is None else (_without_section(total - len(chosen), total),)),
             rules_section(summary),
+        ),
+    )
+
+
+def _without_section(left_out: int, total: int) -> Section:
+    return Section(
+        "Configurations Without a Section Here",
+        (
+            Paragraph(
+                f"{left_out:,} of {total:,} configurations have no section of their own in this file. Those that have one: first "
+                "the best ranked, then those that a finding or a note concerns, then by rank. Each of the others has its row in the "
+                "tables above; summary.json holds its figures, and chimera report --each configuration writes a file of each."
+            ),
         ),
     )

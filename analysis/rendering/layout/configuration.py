@@ -22,7 +22,7 @@ from analysis.rendering.layout.metrics import aggregate_section, calls_section, 
 from analysis.rendering.layout.over_runs import over_runs_sections
 from analysis.rendering.layout.provenance import provenance_section
 from analysis.rendering.layout.telemetry import telemetry_sections
-from analysis.rendering.layout.words import NOT_RECORDED, parameter_value
+from analysis.rendering.layout.words import NOT_RECORDED, left_out_words, parameter_value
 from analysis.rendering.layout.workflow import technical_report_section, workflow_section
 from analysis.rendering.numbers import utc
 from analysis.same_text import same_text_words
@@ -30,35 +30,34 @@ from contracts.configuration import describe_parameters
 from contracts.outcome import HostIdentity
 
 
-def configuration_section(c: ConfigurationSummary, sweep: SweepSummary, anchor: str) -> Section:
+def configuration_title(c: ConfigurationSummary) -> str:
+    return f"Chimera Agent Report: {c.config} ({c.agent})"
+
+
+def configuration_blocks(c: ConfigurationSummary, sweep: SweepSummary) -> tuple[Block, ...]:
     """Return the section of one configuration; ``sweep`` tells the machines' identities."""
-    return Section(
-        f"Chimera Agent Report: {c.config} ({c.agent})",
-        (
-            _header(c, sweep),
-            Section("Configuration", (Paragraph(_parameters(c)), *_as_run(c), *_applied(c))),
-            aggregate_section(c),
-            Section("Excluded", (_excluded(c),)),
-            *_notes(c),
-            workflow_section(c),
-            technical_report_section(c),
-            calls_section(c),
-            statistics_section(c),
-            *over_runs_sections(c),
-            *grounding_sections(c),
-            *_same_text(c),
-            *telemetry_sections(c),
-        ),
-        anchor=anchor,
+    return (
+        _header(c, sweep),
+        Section("Configuration", (Paragraph(_parameters(c)), *_as_run(c), *_applied(c))),
+        aggregate_section(c),
+        Section("Excluded", (_excluded(c), *left_out_words(c, "excluded", "exclusion"))),
+        *_notes(c),
+        workflow_section(c),
+        technical_report_section(c),
+        calls_section(c),
+        statistics_section(c),
+        *over_runs_sections(c),
+        *grounding_sections(c),
+        *_same_text(c),
+        *telemetry_sections(c),
     )
 
 
 def configuration_report(c: ConfigurationSummary, sweep: SweepSummary) -> Document:
     """Return a document of one configuration alone: the first seed's, with what the rules say of it and its origin."""
-    section = configuration_section(c, sweep, "")
-    header, *rest = section.blocks
+    header, *rest = configuration_blocks(c, sweep)
     return Document(
-        section.title,
+        configuration_title(c),
         (
             header,
             Section("Key Findings", findings_blocks(findings_of(sweep, c.config))),
@@ -150,4 +149,4 @@ def _notes(c: ConfigurationSummary) -> tuple[Section, ...]:
     items = tuple(
         Bullet(note.text, "" if note.run is None else f"Run {note.run} / {note.stage}") for note in c.notes
     )
-    return (Section("Notes", (Bullets(items, tone="warning"),)),)
+    return (Section("Notes", (Bullets(items, tone="warning"), *left_out_words(c, "notes", "note"))),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis.models import Aggregates, Call, Conditions, ConfigurationSummary, ValidAggregates
 from analysis.rendering.document import Block, Bullet, Bullets, Paragraph, Row, Section, Table
-from analysis.rendering.layout.words import cold_text, gaps_text, outcome_text
+from analysis.rendering.layout.words import cold_text, gaps_text, left_out_words, outcome_text
 from analysis.rendering.numbers import ABSENT, count, mean_sd, percent, plural, value
 from analysis.statistics.estimate import Estimate
 from analysis.validity import is_no_measurement
@@ -48,10 +48,12 @@ def aggregate_section(c: ConfigurationSummary) -> Section:
 def calls_section(c: ConfigurationSummary) -> Section:
     """The seed's table with outcome and cold; warm-up calls apart."""
     blocks: list[Block] = [_call_table(c.calls)] if c.calls else [Paragraph("No call was recorded.")]
+    blocks += left_out_words(c, "calls", "call")
     if any(is_no_measurement(call) and call.tokens == 0 for call in c.calls):
         blocks.append(Paragraph("Zeros of an aborted call are the input's placeholders, not measurements."))
     if c.warmup_calls:
-        blocks.append(Section("Warm-up Calls (in no aggregate)", (_call_table(c.warmup_calls),)))
+        of_warmup = (_call_table(c.warmup_calls), *left_out_words(c, "warmup_calls", "warm-up call"))
+        blocks.append(Section("Warm-up Calls (in no aggregate)", of_warmup))
     return Section("LLM Call Metrics", tuple(blocks))
 
 
@@ -164,10 +166,11 @@ def _cold(c: ConfigurationSummary) -> Block:
             Bullet(f"cold, load time {value(call.load_ms, 'ms')}", f"Run {call.run} / {call.stage}")
             for call in c.cold_calls[:_MOST_COLD]
         ]
-        if len(c.cold_calls) > _MOST_COLD:
-            items.append(Bullet(f"… and {len(c.cold_calls) - _MOST_COLD} more: summary.json names them all."))
+        more = c.total("cold_calls") - _MOST_COLD
+        if more > 0:
+            items.append(Bullet(f"… and {more} more: stages.jsonl holds them all."))
         return Bullets(tuple(items))
-    if any(call.cold is False for call in c.calls):
+    if c.valid.ttft_warm_ms.n or any(call.cold is False for call in c.calls):
         return Paragraph("No call is known to be cold.")
     return Paragraph("Cold or warm is unknown for every call (see the cold rule).")
 

@@ -173,7 +173,10 @@ def _excluded(summary: SweepSummary) -> Iterator[Block]:
     )
     yield Table(("Configuration", "Agent", "Exclusions", "Runs", "Stages", "Reason"), "llrlll", rows)
     if len(groups) > _MOST_EXCLUDED:
-        yield Paragraph(f"… and {len(groups) - _MOST_EXCLUDED} more rows: summary.json names all exclusions.")
+        yield Paragraph(f"… and {len(groups) - _MOST_EXCLUDED} more rows: stages.jsonl holds every call.")
+    out = sum(c.left_out.get("excluded", 0) for c in summary.configurations)
+    if out:
+        yield Paragraph(f"{out:,} more exclusions are only counted here: stages.jsonl holds every call.")
 
 
 def _runs(numbers: Iterable[int]) -> str:

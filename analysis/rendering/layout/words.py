@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analysis.models import Call, ConfigurationSummary, GapQuantiles
+from analysis.rendering.document import Paragraph
 from analysis.rendering.numbers import value
 from analysis.statistics.estimate import SdKind
 from contracts.call import Degeneration, Outcome
@@ -72,3 +73,17 @@ def gaps_text(gaps: GapQuantiles) -> str:
     longest = "" if gaps.max_ms is None else f", longest {value(gaps.max_ms, 'ms')}"
     p99 = " (too few gaps for a p99)" if gaps.p99_ms is None else f", p99 {value(gaps.p99_ms, 'ms')}"
     return f"median {value(gaps.median_ms, 'ms')}{longest}{p99}"
+
+
+def left_out_words(configuration: ConfigurationSummary, name: str, noun: str) -> tuple[Paragraph, ...]:
+    """Say how many entries of a list the summary leaves out, where any are."""
+    out = configuration.left_out.get(name, 0)
+    if not out:
+        return ()
+    total = configuration.total(name)
+    return (
+        Paragraph(
+            f"Shown: {total - out:,} of {total:,} {noun}s. The others are in every figure, and in stages.jsonl; a summary of "
+            "so many jobs leaves them out."
+        ),
+    )

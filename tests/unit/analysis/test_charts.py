@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from itertools import combinations
 from xml.etree import ElementTree
 
@@ -289,8 +290,8 @@ def test_nothing_is_drawn_of_nothing(record, manifest) -> None:
 
 def test_figures_that_are_not_finite_are_not_drawn(summary) -> None:
     first = summary.configurations[0]
-    broken = first.over_runs.throughput_tok_s.model_copy(update={"mean": float("inf")})
-    runs = tuple(run.model_copy(update={"throughput_tok_s": float("nan")}) for run in first.over_runs.runs)
+    broken = replace(first.over_runs.throughput_tok_s, mean=float("inf"))
+    runs = tuple(replace(run, throughput_tok_s=float("nan")) for run in first.over_runs.runs)
     changed = first.model_copy(
         update={"over_runs": first.over_runs.model_copy(update={"throughput_tok_s": broken, "runs": runs})}
     )

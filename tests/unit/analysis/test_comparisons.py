@@ -157,11 +157,10 @@ def test_below_the_floor_is_no_verdict_however_small_p_is() -> None:
 
 
 def test_which_floor_touches_what() -> None:
-    call = Call.model_construct(outcome=Outcome.OK, suspect=(), throughput_source="client")
     server, client = made("a", [100.0, 102.0]), made("b", [50.0, 50.0])
     assert floor_of(TTFT, server, client, FLOOR) == 0.5
     assert floor_of(THROUGHPUT, server, client, FLOOR) is None
-    client = client.model_copy(update={"calls": (call,)})
+    client = client.model_copy(update={"client_rates": 1})
     assert floor_of(THROUGHPUT, server, client, FLOOR) == pytest.approx(0.004 * 101)
     assert floor_of(DURATION, server, client, FLOOR) is None
     assert floor_of(ITL, made("a", [10.0], "itl_ms"), made("b", [20.0], "itl_ms"), FLOOR) == pytest.approx(

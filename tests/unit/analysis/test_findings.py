@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -489,7 +490,7 @@ def test_ttft_of_calls_of_which_cold_or_warm_is_not_known(sweep) -> None:
             update={
                 "over_runs": c.over_runs.model_copy(
                     update={
-                        "runs": tuple(r.model_copy(update={"cold_calls": None}) for r in c.over_runs.runs)
+                        "runs": tuple(replace(r, cold_calls=None) for r in c.over_runs.runs)
                     }
                 )
             }

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.validity import infer_outcome
+from analysis import validity
+from analysis.validity import is_no_measurement
 from contracts.call import Outcome
+
+
+def infer_outcome(row):
+    return validity.infer_outcome(
+        row.outcome, row.reason, row.tokens, nothing=is_no_measurement(row), chars=row.response_chars
+    )
+
 
 COUNTERS = ("tokens", "prompt_eval_ms", "eval_ms", "load_ms")
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from redis.connection import Connection
 
 from contracts.job import JobSpec
+from contracts.jobs import JobMaker
 from contracts.settings import WorkerSettings
 from contracts.store import Store, claim_key, lease_key
 from producer.manifest import make_manifest
 from producer.plan import make_plan
 from producer.sweep_file import load
 from tests.support.sweeps import write_sweep
+from worker.claiming import Claiming, new_token
 from worker.delivery import MAX_ATTEMPTS, SlotBusy, deliver
+from worker.job import Started, unmeasured
 
 SETTINGS = WorkerSettings("s0", "test", "http://127.0.0.1:1", None, 60.0)
 
@@ -25,7 +29,8 @@ def job(tmp_path: Path, corpus: Path, store: Store) -> JobSpec:
     manifest = make_manifest(plan)
     store.begin(manifest)
     store.next_generation(manifest.execution)
-    return plan.jobs(manifest.execution)[0]
+    maker = JobMaker.of(manifest, str(tmp_path))
+    return maker.job(next(maker.units()).jobs[0])
 
 
 def receipt(
@@ -135,3 +140,71 @@ def test_an_internal_error_is_an_outcome(job: JobSpec, store: Store, monkeypatch
     receipt(job, store)
     (outcome,) = store.outcomes(job.execution, [job.job_id])
     assert outcome.problem == "internal error: RuntimeError: a bug"
+
+
+@pytest.mark.parametrize("status", ["paused", "cancelled"])
+def test_an_execution_that_is_held_up_is_not_measured(job: JobSpec, store: Store, status: str) -> None:
+    store.set_status(job.execution, status, after=["running"])  # type: ignore[arg-type]
+    assert receipt(job, store) == {"job_id": job.job_id, "paused": True}
+    assert not store.has_outcome(job.execution, job.job_id)
+    assert not store.leased("s0") and not store.claimed(job.execution, job.job_id)
+
+
+def test_all_is_given_back_with_the_outcome(job: JobSpec, store: Store) -> None:
+    receipt(job, store)
+    assert not store.leased("s0") and not store.claimed(job.execution, job.job_id)
+    assert store.progress(job.execution).running == {}
+
+
+def test_a_lease_that_was_lost_while_the_job_ran_voids_it(
+    job: JobSpec, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(spec: JobSpec, started: Started) -> object:
+        store.client.set(lease_key("s0"), "another's token")
+        return unmeasured(spec, started, "whatever")
+
+    monkeypatch.setattr("worker.delivery.measure", measured)
+    with pytest.raises(SlotBusy, match="its figures are void"):
+        receipt(job, store)
+    assert not store.has_outcome(job.execution, job.job_id)
+    assert store.client.get(lease_key("s0")) == "another's token"
+    assert not store.claimed(job.execution, job.job_id)
+
+
+def test_a_job_is_taken_in_one_round_trip_and_stored_in_one(
+    job: JobSpec, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipt(job, store)  # loads the scripts
+    other = JobSpec.model_validate({**job.model_dump(), "run": 2})
+    sent: list[object] = []
+    send = Connection.send_packed_command
+    monkeypatch.setattr(
+        Connection, "send_packed_command", lambda *a, **k: (sent.append(a[1]), send(*a, **k))[1]
+    )
+    assert receipt(other, store)["failed"] is True
+    commands = [b"".join(part if isinstance(part, list) else [part]) for part in sent]  # type: ignore[list-item]
+    assert [c for c in commands if b"EVALSHA" not in c] == [] and len(commands) == 2
+
+
+def test_a_taking_whose_answer_was_lost_counts_once(job: JobSpec, store: Store) -> None:
+    claiming, token = Claiming(store), new_token(job)
+    first = claiming.take(job, 1, "s0", token)
+    again = claiming.take(job, 1, "s0", token)
+    assert (first.verdict, first.attempt) == (again.verdict, again.attempt) == ("taken", 1)
+    assert claiming.take(job, 1, "s0", new_token(job)).verdict == "claimed"
+
+
+def test_what_an_ended_process_held_is_handed_back(job: JobSpec, store: Store) -> None:
+    claiming = Claiming(store)
+    assert claiming.hand_back("s0") is None
+    claiming.take(job, 1, "s0", new_token(job))
+    assert claiming.hand_back("s0") == (job.execution, job.job_id)
+    assert not store.leased("s0") and not store.claimed(job.execution, job.job_id)
+    assert store.progress(job.execution).running == {}
+    assert claiming.take(job, 1, "s0", new_token(job)).attempt == 1
+
+
+def test_what_another_worker_holds_is_not_handed_back(job: JobSpec, store: Store) -> None:
+    store.client.set(lease_key("s0"), "another:1|x|y|z")
+    assert Claiming(store).hand_back("s0") is None
+    assert store.leased("s0")

@@ -36,7 +36,9 @@ def test_kombu_takes_the_own_queue_first(redis_url: str, consumed: tuple[str, st
                 producer.publish(f"{queue.name} {number}", routing_key=queue.name, declare=[queue])
         channel = connection.channel()
         channel.basic_qos(0, 1, False)
-        consumer = Consumer(channel, list(queues.values()), on_message=lambda message: order.append(message.decode()))
+        consumer = Consumer(
+            channel, list(queues.values()), on_message=lambda message: order.append(message.decode())
+        )
         with consumer:
             while len(order) < 6:
                 try:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import socket
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from contracts.corpus import discover
+from contracts import corpus as corpus_module
+from contracts.corpus import CorpusTooLarge, digest, discover, open_file
 from worker.workloads.agent import ingest as module
 from worker.workloads.agent.digest import table_digest
 from worker.workloads.agent.ingest import Ingested, ingest
@@ -151,3 +156,251 @@ def test_a_root_seen_through_two_paths_counts_once(tmp_path):
     (real / "a.csv").write_text("x\n1\n")
     (tmp_path / "link").symlink_to(tmp_path / "real", target_is_directory=True)
     assert [f.shown for f in discover([tmp_path / "link" / "sub", real])] == ["sub/a.csv"]
+
+
+def _loop(root: Path) -> None:
+    (root / "loop").symlink_to(root, target_is_directory=True)
+    (root / "self.csv").symlink_to(root / "self.csv")
+
+
+def _absolute_link_to_a_file(root: Path) -> None:
+    (root / "passwd.csv").symlink_to("/etc/passwd")
+
+
+def _relative_link_out(root: Path) -> None:
+    (root / "up").symlink_to("../..", target_is_directory=True)
+
+
+def _pipe(root: Path) -> None:
+    os.mkfifo(root / "pipe.csv")
+
+
+def _socket(root: Path) -> None:
+    here = os.open(root, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"/proc/self/fd/{here}/socket.json")  # the path itself may be too long for a socket
+    os.close(here)
+
+
+def _device(root: Path) -> None:
+    try:
+        os.mknod(root / "zero.csv", 0o600 | 0o020000, os.makedev(1, 5))
+    except PermissionError:
+        pytest.skip("only root may make devices")
+
+
+@pytest.mark.parametrize(
+    "make", [_loop, _absolute_link_to_a_file, _relative_link_out, _pipe, _socket, _device]
+)
+def test_what_is_no_file_below_the_root_is_passed_over(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    root = tmp_path / "a" / "root"
+    root.mkdir(parents=True)
+    (root / "good.csv").write_text("x\n1\n2\n")
+    make(root)
+    got = read(root)
+    assert (got.result.files_total, got.result.unparsed) == (1, {})
+
+
+@pytest.mark.parametrize(
+    "put", [lambda p: os.mkfifo(p), lambda p: p.mkdir(), lambda p: p.symlink_to("/dev/zero")]
+)
+def test_what_took_a_files_place_after_the_walk_is_neither_read_nor_waited_for(
+    tmp_path: Path, put: Callable[[Path], None]
+) -> None:
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    files = discover([tmp_path])
+    (tmp_path / "a.csv").unlink()
+    put(tmp_path / "a.csv")
+    got = ingest(files)
+    assert got.corpus_digest is None
+    assert got.result.unparsed[f"{tmp_path.name}/a.csv"].startswith("can't be read")
+    with pytest.raises(OSError):
+        digest(files)
+
+
+def test_a_folder_that_became_a_link_after_the_walk_is_not_entered(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    (root / "sub").mkdir(parents=True)
+    outside.mkdir()
+    for folder in (root / "sub", outside):
+        (folder / "a.csv").write_text("x\nsecret\n")
+    files = discover([root])
+    (root / "sub" / "a.csv").unlink()
+    (root / "sub").rmdir()
+    (root / "sub").symlink_to(outside, target_is_directory=True)
+    assert ingest(files).tables == ()
+    with pytest.raises(OSError):
+        open_file(files[0])
+
+
+def test_a_folder_that_becomes_a_link_during_the_walk_is_not_entered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    (root / "sub").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "secret.csv").write_text("x\n1\n")
+    opened = os.open
+
+    def swap(path, *arguments, **options):
+        if path == "sub":
+            (root / "sub").rmdir()
+            (root / "sub").symlink_to(outside, target_is_directory=True)
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(corpus_module.os, "open", swap)
+    with pytest.raises(OSError, match=r"root/sub"):
+        discover([root])
+
+
+def test_a_root_may_be_a_link_but_not_lead_out_of_the_folder_that_it_must_be_inside(tmp_path: Path) -> None:
+    data, outside = tmp_path / "data", tmp_path / "outside"
+    (data / "real").mkdir(parents=True)
+    outside.mkdir()
+    for folder in (data / "real", outside):
+        (folder / "a.csv").write_text("x\n1\n")
+    (data / "link").symlink_to("real")
+    (data / "out").symlink_to(outside)
+    assert len(discover([data / "link"], inside=data)) == 1
+    assert len(discover([data / "out"])) == 1
+    for root in (data / "out", outside, data / ".." / "outside", Path("/etc")):
+        with pytest.raises(PermissionError, match="leads out of"):
+            discover([root], inside=data)
+
+
+def test_a_huge_sparse_file_is_refused_without_being_read(tmp_path: Path) -> None:
+    with (tmp_path / "huge.csv").open("wb") as file:
+        file.truncate(10 << 30)
+    with pytest.raises(CorpusTooLarge, match=r"huge\.csv: larger than 1024 MiB; leave it out"):
+        discover([tmp_path])
+
+
+def test_large_files_of_other_kinds_do_not_count(tmp_path: Path) -> None:
+    with (tmp_path / "model.gguf").open("wb") as file:
+        file.truncate(10 << 30)
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    assert len(discover([tmp_path])) == 1
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "reason"),
+    [
+        ("MAX_FILES", 3, "more than 3 csv, json and md files"),
+        ("MAX_ENTRIES", 5, "more than 5 names"),
+        ("MAX_BYTES_IN_ALL", 15, "hold more than"),
+        ("MAX_DEPTH", 1, "nested deeper than 1 levels"),
+    ],
+)
+def test_a_corpus_beyond_a_bound_is_refused_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, value: int, reason: str
+) -> None:
+    deep = tmp_path / "b" / "c"
+    deep.mkdir(parents=True)
+    for name in ("1.csv", "2.csv", "3.md", "b/4.json"):
+        (tmp_path / name).write_text("1234")
+    roots = [tmp_path / "1.csv", tmp_path]
+    assert len(discover(roots)) == 4
+    monkeypatch.setattr(corpus_module, bound, value)
+    with pytest.raises(CorpusTooLarge, match=reason):
+        discover(roots)
+
+
+def test_a_folder_of_a_million_names_is_given_up_at_the_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Entry:
+        name = "x.bin"
+
+        @staticmethod
+        def is_dir(**_):
+            return False
+
+    class Endless:
+        listed = 0
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            Endless.listed += 1
+            return Entry
+
+    monkeypatch.setattr(corpus_module.os, "scandir", lambda _: Endless())
+    with pytest.raises(CorpusTooLarge, match="more than 1000000 names"):
+        discover([tmp_path])
+    assert Endless.listed == corpus_module.MAX_ENTRIES + 1
+
+
+def test_a_file_that_grows_while_it_is_read_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpus_module, "MAX_BYTES", 1 << 20)
+    path = tmp_path / "a.csv"
+    path.write_text("x\n1\n")
+    files = discover([tmp_path])
+    grown = threading.Event()
+
+    def chunks(stream):
+        with path.open("ab") as file:
+            file.write(b"1\n" * (1 << 20))
+        grown.set()
+        return corpus_module.chunks(stream)
+
+    monkeypatch.setattr(module, "chunks", chunks)
+    got = ingest(files)
+    assert grown.is_set()
+    assert got.corpus_digest is None
+    assert got.result.unparsed[f"{tmp_path.name}/a.csv"] == "can't be read: larger than 1 MiB"
+
+
+def test_a_file_that_changed_since_the_plan_has_another_digest(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    planned = digest(discover([tmp_path]))
+    assert read(tmp_path).corpus_digest == planned
+    (tmp_path / "a.csv").write_text("x\n2\n")
+    assert read(tmp_path).corpus_digest != planned
+
+
+def test_nothing_is_decompressed(tmp_path: Path) -> None:
+    bomb = gzip.compress(b"x\n" * (8 << 20))
+    for name in ("a.csv", "a.json", "a.csv.gz", "a.zip"):
+        (tmp_path / name).write_bytes(bomb)
+    got = read(tmp_path)
+    assert got.result.files_total == 2
+    assert [reason[:12] for reason in got.result.unparsed.values()] == ["bad encoding", "bad encoding"]
+
+
+def test_one_line_of_many_megabytes_is_refused_or_read_but_never_raises(tmp_path: Path) -> None:
+    (tmp_path / "wide.csv").write_bytes(b"ab," * (2 << 20))
+    (tmp_path / "long.csv").write_bytes(b"x" * (4 << 20))
+    (tmp_path / "long.json").write_bytes(b'{"' + b"k" * (4 << 20) + b'": 1}')
+    (tmp_path / "long.md").write_bytes(b"|" + b"y" * (4 << 20) + b"|\n|-|\n|z|\n")
+    got = read(tmp_path)
+    assert got.result.files_total == 4
+    assert got.result.unparsed[f"{tmp_path.name}/wide.csv"] == "more than 10000 columns"
+
+
+def test_names_with_line_breaks_escapes_and_bad_bytes_are_counted_hashed_and_shown_safely(
+    tmp_path: Path,
+) -> None:
+    names = [
+        b"a\nb.csv",
+        b"\x1b]0;owned\x07.csv",
+        b"\xff\xfe.md",
+        b"-rf.json",
+        b"=cmd().csv",
+        b"\xe2\x80\xae.csv",
+    ]
+    for name in names:
+        (tmp_path / os.fsdecode(name)).write_text("x\n1\n" if name.endswith(b"csv") else "1")
+    got = read(tmp_path)
+    assert got.result.files_total == len(names)
+    assert got.corpus_digest == digest(discover([tmp_path]))
+    shown = got.result.model_dump_json() + table_digest(got.tables, got.result.counts, 512)
+    assert not any(c in shown for c in ("\x1b", "\x07", "\u202e", "\\u001b", "\\udcff"))

@@ -6,7 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 
-from contracts.corpus import CorpusFile, digest_of_hashes
+from contracts.corpus import CorpusFile, chunks, digest_of_hashes, open_file
 from contracts.outcome import IngestResult
 from contracts.tables import KINDS_READ, Table, Unparsed, tables_of
 from worker.workloads.agent.data_summary import data_summary
@@ -20,8 +20,6 @@ MAX_UNPARSED_NAMED = 200
 """Unparsed files that are named; further ones are counted in one last entry."""
 UNREAD = "can't be read"
 """How the reason of a file begins that the operating system does not let us read."""
-
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -79,15 +77,15 @@ def ingest(files: list[CorpusFile]) -> Ingested:
 
 
 def _read(file: CorpusFile, limit: int) -> _Read:
-    # A link or pipe that took the file's place after the walk must neither be followed nor block.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    with os.fdopen(os.open(file.path, flags), "rb") as stream:
+    with open_file(file) as stream:
         whole, kept, size = hashlib.sha256(), [], 0
-        while chunk := stream.read(_CHUNK):
+        for chunk in chunks(stream):
             whole.update(chunk)
             size += len(chunk)
             if size <= limit:
                 kept.append(chunk)
+            else:
+                kept.clear()
         mtime = os.fstat(stream.fileno()).st_mtime
     return _Read(whole.hexdigest(), mtime, b"".join(kept) if size <= limit else None)
 

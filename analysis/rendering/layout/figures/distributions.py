@@ -21,7 +21,7 @@ from analysis.rendering.layout.figures.common import (
     thinned,
 )
 from analysis.rendering.layout.words import gaps_text
-from analysis.rendering.numbers import ABSENT, plural, value
+from analysis.rendering.numbers import plural, value
 
 _MOST_ROWS = 24
 _MOST_PANELS = 3
@@ -34,14 +34,22 @@ _BOX = "Box: first to third quartile, with the median (from 4 values on)."
 
 
 @dataclass(frozen=True)
+class _Five:
+    """Of all values: how many, least, quartiles and median (of few: none), greatest."""
+
+    n: int
+    least: float | None = None
+    quartiles: tuple[float, float, float] | None = None
+    greatest: float | None = None
+
+
+@dataclass(frozen=True)
 class _Sample:
     """The values of one row in one panel, as (what it is, value)."""
 
     values: tuple[tuple[str, float], ...]
-
-    @property
-    def numbers(self) -> list[float]:
-        return [number for _, number in self.values]
+    """Those that a dot can be drawn for: a summary of a large sweep leaves calls out."""
+    five: _Five
 
 
 def distribution_charts(summary: SweepSummary) -> tuple[Block, ...]:
@@ -51,22 +59,20 @@ def distribution_charts(summary: SweepSummary) -> tuple[Block, ...]:
 
 
 def _ttft(some: Sequence[Entry], names: str) -> Iterator[Chart]:
-    stages = list(
-        dict.fromkeys(
-            call.stage
-            for e in some
-            for call in e.configuration.calls
-            if call.valid and finite(call.ttft_ms) is not None
-        )
-    )
-    if not stages:
-        return
-    told = [e for e in some if any(_warm(e.configuration, stage) for stage in stages)]
+    told = [e for e in some if any(stage.ttft_ms.n for stage in e.configuration.stages_over_runs)]
     if not told:
         return
+    stages = list(
+        dict.fromkeys(
+            stage.stage
+            for e in some
+            for stage in e.configuration.stages_over_runs
+            if stage.ttft_ms.n or stage.ttft_cold_ms.n
+        )
+    )
     shown, panels = told[:_MOST_ROWS], stages[:_MOST_PANELS]
-    samples = [(e, tuple(_Sample(_warm(e.configuration, stage)) for stage in panels)) for e in shown]
-    cold = sum(call.valid and call.cold is True for e in some for call in e.configuration.calls)
+    samples = [(e, tuple(_warm(e.configuration, stage) for stage in panels)) for e in shown]
+    cold = sum(stage.ttft_cold_ms.n for e in some for stage in e.configuration.stages_over_runs)
     notes = [*left_out(len(told), len(shown))]
     if cold:
         notes.append(f"Not drawn: {plural(cold, 'cold call')}, whose TTFT holds the load of the model.")
@@ -91,22 +97,33 @@ def _ttft(some: Sequence[Entry], names: str) -> Iterator[Chart]:
     )
 
 
-def _warm(c: ConfigurationSummary, stage: str) -> tuple[tuple[str, float], ...]:
-    return tuple(
+def _warm(c: ConfigurationSummary, name: str) -> _Sample:
+    values = tuple(
         (f"run {call.run}", number)
         for call in c.calls
-        if call.stage == stage
+        if call.stage == name
         and call.valid
         and call.cold is not True
         and (number := finite(call.ttft_ms)) is not None
     )
+    stage = next((stage for stage in c.stages_over_runs if stage.stage == name), None)
+    if stage is None or stage.ttft_ms.n == len(values):
+        return _Sample(values, _five_of(values))
+    d = stage.ttft_ms
+    inner = None if d.q1 is None or d.median is None or d.q3 is None else (d.q1, d.median, d.q3)
+    return _Sample(values, _Five(d.n, d.min, inner if d.n >= _FEWEST_FOR_A_BOX else None, d.max))
+
+
+def _five_of(values: Sequence[tuple[str, float]]) -> _Five:
+    numbers = [number for _, number in values]
+    return _Five(len(numbers), min(numbers), _quartiles(numbers), max(numbers)) if numbers else _Five(0)
 
 
 def _itl(some: Sequence[Entry], names: str) -> Iterator[Chart]:
     known = [(e, values) for e in some if (values := _itl_of_runs(e.configuration))]
     if not known:
         return
-    samples = [(e, (_Sample(values),)) for e, values in known[:_MOST_ROWS]]
+    samples = [(e, (_Sample(values, _five_of(values)),)) for e, values in known[:_MOST_ROWS]]
     gaps = [
         f"{e.label}: {gaps_text(g)} ({g.n} gaps)"
         for e, _ in samples
@@ -149,7 +166,7 @@ def _lane(entry: Entry, sample: _Sample) -> Lane:
         Dot(number, 0, f"{entry.label}, {name}: {value(number, 'ms')}", lift=_spread(index))
         for index, (name, number) in enumerate(drawn)
     )
-    return Lane(dots, _box(entry, sample.numbers))
+    return Lane(dots, _box(entry, sample.five.quartiles))
 
 
 def _spread(index: int) -> float:
@@ -164,8 +181,7 @@ def _quartiles(numbers: Sequence[float]) -> tuple[float, float, float] | None:
     return q1, median, q3
 
 
-def _box(entry: Entry, numbers: Sequence[float]) -> Box | None:
-    found = _quartiles(numbers)
+def _box(entry: Entry, found: tuple[float, float, float] | None) -> Box | None:
     if found is None:
         return None
     q1, median, q3 = found
@@ -177,23 +193,18 @@ def _box(entry: Entry, numbers: Sequence[float]) -> Box | None:
 def _table(samples: Sequence[tuple[Entry, tuple[_Sample, ...]]], panels: Sequence[str], over: str) -> Table:
     header = ("Configuration", over, "n", "Least (ms)", "Q1", "Median", "Q3", "Greatest (ms)")
     rows = [
-        (e.anchor, (e.label, panel, str(len(sample.values)), *_five(sample.numbers)))
+        (e.anchor, (e.label, panel, str(sample.five.n), *_cells(sample.five)))
         for e, lanes in samples
         for panel, sample in zip(panels, lanes, strict=True)
     ]
     return figures(header, "llrrrrrr", rows)
 
 
-def _five(numbers: Sequence[float]) -> tuple[str, ...]:
-    if not numbers:
-        return (ABSENT,) * 5
-    inner = _quartiles(numbers) or (None, None, None)
-    return tuple(map(value, (min(numbers), *inner, max(numbers))))
+def _cells(five: _Five) -> tuple[str, ...]:
+    return tuple(map(value, (five.least, *(five.quartiles or (None, None, None)), five.greatest)))
 
 
 def _thinned_note(samples: Sequence[tuple[Entry, tuple[_Sample, ...]]]) -> tuple[str, ...]:
-    if all(len(s.values) <= _MOST_DOTS for _, lanes in samples for s in lanes):
+    if all(s.five.n == len(s.values) <= _MOST_DOTS for _, lanes in samples for s in lanes):
         return ()
-    return (
-        f"Of more than {_MOST_DOTS} values in a row an even part is drawn; box and table hold all of them.",
-    )
+    return ("Of many values in a row a part is drawn; box and table hold all of them.",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.models import Call, SweepSummary
+from analysis.models import StageOverRuns, SweepSummary
 from analysis.rendering.charts.drawing import Axis, Bar, Lane, RowOfLanes, Rows, Series
 from analysis.rendering.document import Block, Chart, Paragraph, Table
 from analysis.rendering.layout.figures.common import (
@@ -25,8 +25,6 @@ _SERIES = (
     Series("evaluation (generating)", "block", "main"),
     Series("rest: client, network, and what the server does not report", "block", "quiet"),
 )
-_PARTS = ("load_ms", "prompt_eval_ms", "eval_ms")
-_REST = len(_PARTS)
 _MOST = 20
 
 
@@ -45,7 +43,7 @@ def stage_chart(summary: SweepSummary) -> tuple[Block, ...]:
     """Return the chart, or why there is none where calls are."""
     stages = [stage for e in entries(summary) for stage in _stages(e)]
     if not stages:
-        any_call = any(c.calls for c in summary.configurations)
+        any_call = any(c.call_count for c in summary.configurations)
         return (Paragraph("No chart of the stages: no valid call has a duration."),) if any_call else ()
     names = list(dict.fromkeys(stage.entry.anchor for stage in stages))
     drawn = [stage for stage in stages if stage.entry.anchor in set(names[:_MOST])]
@@ -87,22 +85,19 @@ def stage_chart(summary: SweepSummary) -> tuple[Block, ...]:
 
 
 def _stages(entry: Entry) -> list[_Stage]:
-    by_stage: dict[str, list[Call]] = {}
-    for call in entry.configuration.calls:
-        if call.valid and finite(call.duration_ms) is not None:
-            by_stage.setdefault(call.stage, []).append(call)
-    return [_stage(entry, name, calls) for name, calls in by_stage.items()]
+    return [
+        _stage(entry, stage, total)
+        for stage in entry.configuration.stages_over_runs
+        if (total := finite(stage.call_duration_ms.mean)) is not None
+    ]
 
 
-def _stage(entry: Entry, name: str, calls: Sequence[Call]) -> _Stage:
-    parts = tuple(_mean([getattr(call, part) for call in calls]) for part in _PARTS)
-    total = _mean([call.duration_ms for call in calls]) or 0.0
-    return _Stage(entry, name, len(calls), parts, total - sum(p or 0.0 for p in parts), total)
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [v for number in values if (v := finite(number)) is not None]
-    return sum(known) / len(known) if len(known) == len(values) else None
+def _stage(entry: Entry, stage: StageOverRuns, total: float) -> _Stage:
+    """Parts that are told for every call of the stage."""
+    calls = stage.call_duration_ms.n
+    described = (stage.load_ms, stage.prompt_eval_ms, stage.eval_ms)
+    parts = tuple(finite(one.mean) if one.n == calls else None for one in described)
+    return _Stage(entry, stage.stage, calls, parts, total - sum(p or 0.0 for p in parts), total)
 
 
 def _bars(stage: _Stage) -> tuple[Bar, ...]:

@@ -1,0 +1,114 @@
+"""kombu's Redis transport, for which neither a message that is none nor a Redis without memory is a reason to end.
+
+With the stock one, whatever can write into a queue can end each worker that reads it: a list's item that is no JSON,
+or a header of the wrong type, raises out of the worker's loop (kombu 5.7: "Unrecoverable error", exit status 0).
+"""
+
+from __future__ import annotations
+
+import logging
+from queue import Empty
+from typing import Any
+
+import kombu.transport
+from kombu.transport import redis
+from redis.exceptions import OutOfMemoryError
+
+log = logging.getLogger(__name__)
+
+_stock: Any = redis  # its type stubs lack what is overridden here
+
+_TEXT = (str, type(None))
+_HEADERS: dict[str, tuple[type, ...]] = {
+    "task": (str,),
+    "id": (str,),
+    **dict.fromkeys(("shadow", "eta", "expires", "group", "root_id", "parent_id", "origin"), _TEXT),
+    **dict.fromkeys(("argsrepr", "kwargsrepr"), _TEXT),
+    **dict.fromkeys(("group_index", "retries", "replaced_task_nesting"), (int, type(None))),
+    "ignore_result": (bool, type(None)),
+    "stamps": (dict, type(None)),
+    "stamped_headers": (list, type(None)),
+    "timelimit": (list, type(None)),
+}
+"""Headers of Celery's task messages, protocol 2, and their types; others pass."""
+
+
+def flaw(message: Any) -> str | None:
+    """Return why ``message``, parsed, can't be one of kombu's; ``None``: its form is right."""
+    if not isinstance(message, dict):
+        return "not an object"
+    properties, headers = message.get("properties"), message.get("headers")
+    if not isinstance(properties, dict) or not isinstance(properties.get("delivery_tag"), str):
+        return "no delivery tag"
+    if not isinstance(properties.get("delivery_info"), dict):
+        return "no delivery info"
+    if not isinstance(message.get("body", ""), str):
+        return "the body is no text"
+    if not isinstance(headers, dict):
+        return "no headers"
+    if "task" not in headers:
+        return None  # an answer, an event, or a command of remote control
+    for name, types in _HEADERS.items():
+        if not isinstance(headers.get(name), types):
+            return f"header {name} is of a wrong type"
+    limits = headers.get("timelimit") or []
+    return (
+        None
+        if all(isinstance(s, int | float | None) for s in limits)
+        else "header timelimit is of a wrong type"
+    )
+
+
+_PARSING = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What kombu's JSON raises on text that is none of its own."""
+
+
+class Channel(_stock.Channel):  # type: ignore[misc]
+    """Drops what is no JSON."""
+
+    def _brpop_read(self, **options: Any) -> Any:
+        self.connection.delivering = False
+        try:
+            return super()._brpop_read(**options)
+        except _PARSING:
+            self._refuse_unless_delivering()
+            return True
+
+    def _receive_one(self, client: Any) -> Any:
+        self.connection.delivering = False
+        try:
+            return super()._receive_one(client)
+        except _PARSING:
+            self._refuse_unless_delivering()
+            raise Empty from None
+
+    def _refuse_unless_delivering(self) -> None:
+        """Log a refusal; called where an error is handled: one of the worker's own is raised again."""
+        if self.connection.delivering:
+            raise
+        log.error("a message was refused: no JSON")
+
+
+class Transport(_stock.Transport):  # type: ignore[misc]
+    """Redis, with :class:`Channel`; drops what has not the form of a message."""
+
+    Channel = Channel
+    # A Redis without memory refuses a consumer's notes. Its worker then connects again and waits.
+    connection_errors = (*_stock.Transport.connection_errors, OutOfMemoryError)
+    delivering = False
+    """Whether what was read last could be parsed: errors from then on are not the message's."""
+
+    def _deliver(self, message: Any, queue: str) -> None:
+        self.delivering = True
+        why = flaw(message)
+        if why is None:
+            super()._deliver(message, queue)
+        else:
+            log.error("a message was refused: %s", why)
+
+
+def install() -> None:
+    """Have kombu use it for ``redis://`` and ``rediss://`` in this process."""
+    for scheme in ("redis", "rediss"):
+        kombu.transport.TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"
+        vars(kombu.transport)["_transport_cache"].pop(scheme, None)
