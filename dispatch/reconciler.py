@@ -62,14 +62,15 @@ class Reconciler:
         """Return the jobs and tickets that look lost, each as ``kind:id``."""
         store, outstanding = self._store, self._feeder.outstanding
         units = {*outstanding.queues(), *store.taken_units(self._execution)}
-        waiting = {unit for unit in units if store.queued(unit)}
+        waiting = {unit for unit, jobs in store.queued_in(units).items() if jobs}
         # A job goes from a queue to those that run to those that are done: asked in this order, none is overlooked.
         task_ids = store.queued_ids({pool_queue(self._pool), *self._slot_queues(), *waiting})
         running = store.progress(self._execution).running
         outstanding.refresh()
         queued = {task_id.rpartition(".")[2] for task_id in task_ids}
         absent = [i for i in outstanding if i not in queued]
-        dead = {f"dead:{i}" for i in absent if i in running and not store.claimed(self._execution, i)}
+        measured = store.claimed_of(self._execution, running)
+        dead = {f"dead:{i}" for i in absent if i in running and i not in measured}
         lost = {f"message:{i}" for i in absent if i not in running}
         tickets = {f"ticket:{unit}" for unit in waiting if ticket_task_id(unit) not in task_ids}
         return dead | lost | tickets

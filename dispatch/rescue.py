@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from contracts.breaker import Breaker
 from contracts.jobs import JobMaker
 from contracts.manifest import Manifest
 from contracts.queues import pool_queue, rescue_queue, slot_queue
@@ -56,9 +57,10 @@ class Rescuer:
         self._last = now
         self._send_voided()
         live = {slot.slot: slot for slot in self._store.slots() if slot.pool == self._pool}
-        working = {name for name in live if self._store.breaker(name) is None}
+        breakers = self._store.breakers(live)
+        working = live.keys() - breakers.keys()
         self._say_who_is_absent(live)
-        self._give_up_in_time(live, working)
+        self._give_up_in_time(working, breakers)
         self._empty_dead_queues(working, now)
         if self._feeder.finished and not self._fixed_slots:
             self._split(working)
@@ -90,12 +92,11 @@ class Rescuer:
             self._say(line)
         self._told = absent
 
-    def _give_up_in_time(self, live: dict[str, SlotStatus], working: set[str]) -> None:
+    def _give_up_in_time(self, working: set[str], breakers: dict[str, Breaker]) -> None:
         """Cancel where every live slot's server has been failing for ``GIVE_UP_S``: a sweep comes to an end."""
-        breakers = [b for name in live if (b := self._store.breaker(name)) is not None]
         if working or not breakers:
             return
-        newest = max(breakers, key=lambda b: b.since)
+        newest = max(breakers.values(), key=lambda b: b.since)
         if (datetime.now(UTC) - newest.since).total_seconds() > GIVE_UP_S:
             why = (
                 f"given up: no slot of pool {self._pool} has had a working model server for {GIVE_UP_S:g} s "
@@ -122,8 +123,9 @@ class Rescuer:
         """Share what waits for a slow slot with one that has nothing left to do."""
         if self._store.queued(pool_queue(self._pool)):
             return
-        waiting = {slot: self._store.queued(slot_queue(slot)) for slot in working}
-        idle = {slot for slot, jobs in waiting.items() if not jobs and not self._store.leased(slot)}
+        queued = self._store.queued_in(slot_queue(slot) for slot in working)
+        waiting = {slot: queued[slot_queue(slot)] for slot in working}
+        idle = {slot for slot, jobs in waiting.items() if not jobs} - self._store.leased_of(working)
         if not idle or not any(waiting.values()):
             return
         counts = self._store.counts(self._execution)

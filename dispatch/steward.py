@@ -112,7 +112,7 @@ class Steward:
     def _wind_up(self, progress: Progress) -> None:
         """Have what is measured summarised, once the jobs that run have ended."""
         now = time.monotonic()
-        measured = any(self._store.claimed(self._execution, job_id) for job_id in progress.running)
+        measured = self._store.claimed_of(self._execution, progress.running)
         if measured or now - self._wound_up_at < WIND_UP_S:
             return
         self._wound_up_at = now

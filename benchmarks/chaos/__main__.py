@@ -31,9 +31,10 @@ def main() -> int:
         options = Options(
             jobs=arguments.jobs,
             slots=arguments.slots,
+            faults=arguments.faults,
             every_s=arguments.every,
             limit_s=arguments.limit,
-            faults=arguments.fault or list(FAULTS),
+            kinds=arguments.kind or list(FAULTS),
             plots=seed % 2 == 0,
         )
         one = repeat(root / str(number), seed, options)
@@ -85,10 +86,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--seed", type=int, default=1, help="of the first repetition; each next one has the next"
     )
-    parser.add_argument("--every", type=float, default=2.0, help="mean time between two faults, s")
-    parser.add_argument("--limit", type=float, default=300.0, help="most time of a repetition, s")
+    parser.add_argument("--faults", type=int, default=40, help="how many a repetition")
+    parser.add_argument("--every", type=float, default=1.5, help="mean time between two faults, s")
+    parser.add_argument("--limit", type=float, default=400.0, help="most time of a repetition, s")
     parser.add_argument(
-        "--fault", action="append", choices=list(FAULTS), help="only this one; may be repeated"
+        "--kind", action="append", choices=list(FAULTS), help="only this kind of fault; may be repeated"
     )
     return parser.parse_args()
 

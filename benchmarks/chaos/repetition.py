@@ -31,10 +31,13 @@ class Options:
 
     jobs: int
     slots: int
+    faults: int
+    """How many faults are injected; then what was done must come to its end."""
     every_s: float
-    """Mean time between two faults."""
+    """Mean time between two of them."""
     limit_s: float
-    faults: Sequence[str]
+    kinds: Sequence[str]
+    """Names of :data:`benchmarks.chaos.faults.FAULTS`."""
     plots: bool
     """Whether an axis makes the server reload, so that runs are pulled as units."""
 
@@ -99,8 +102,7 @@ class _Repetition:
             self._target.heal()
             if self._supervise():
                 return True
-            # In the second half of the time nothing new is done: what was done must come to its end.
-            if now >= next_fault and now < began + self._options.limit_s / 2:
+            if now >= next_fault and self._injected.total() < self._options.faults:
                 self._strike()
                 next_fault = now + self._pause()
             time.sleep(TICK_S)
@@ -110,7 +112,7 @@ class _Repetition:
         return self._chance.expovariate(1 / self._options.every_s)
 
     def _strike(self) -> None:
-        names = list(self._options.faults)
+        names = list(self._options.kinds)
         while names:
             (name,) = self._chance.choices(names, [FAULTS[name][1] for name in names])
             if FAULTS[name][0](self._target):

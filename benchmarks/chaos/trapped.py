@@ -19,6 +19,7 @@ from celery.signals import task_postrun, task_prerun
 from redis.connection import AbstractConnection
 
 from contracts.job import JobSpec
+from contracts.outcome import JobOutcome
 from contracts.queues import AGGREGATE, MEASURE
 from contracts.store import Store
 
@@ -34,7 +35,7 @@ PUBLISH_POINT = "publishing"
 """The producer: half of the bytes of a pipeline that publishes jobs are written."""
 
 POISON = "poison"
-"""The job that comes to ``started`` next dies there each time; its id is then in the file ``poisoned``."""
+"""The job that is measured next kills its process each time; its id is then in the file ``poisoned``."""
 
 DELIVERIES = "deliveries"
 """File of the job ids of all deliveries."""
@@ -123,10 +124,18 @@ def _trap_worker(traps: Traps) -> None:
 
     def started(taken: Taken, spec: JobSpec, *_: Any) -> None:
         if taken.verdict == "taken":
-            traps.poison(spec.job_id)
             traps.strike("started", spec.job_id)
 
+    from worker import delivery
     from worker.claiming import Claiming
+
+    measure = delivery.measure
+
+    def poisonous(spec: JobSpec, started: Any) -> JobOutcome:
+        traps.poison(spec.job_id)
+        return measure(spec, started)
+
+    delivery.measure = poisonous
 
     _wrap(Claiming, "take", after=started)
     _wrap(

@@ -16,7 +16,6 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.scale.cluster import nice
 from benchmarks.scale.measured import SLOTS, Figures, chord, planned, published, swept, versions
 from benchmarks.scale.table import table
 
@@ -34,7 +33,6 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=3600.0, metavar="S", help="of one sweep or chord")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
-    nice()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that all is cleared away
     found: dict[int, dict[str, Figures]] = {}
     about = {"at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", "slots": str(SLOTS), **versions()}

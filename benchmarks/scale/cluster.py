@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import signal
 import sys
@@ -44,6 +43,8 @@ class Cluster:
         self.store = Store(self.client)
         self.slots: dict[str, Child] = {}
         self.aggregator: Child | None = None
+        self.idle_cpu_s = self.idle_redis_cpu_s = 0.0
+        """CPU time that the workers, and Redis, had taken before there were jobs."""
         self._children: list[Child] = []
 
     def start_slots(self, count: int) -> None:
@@ -61,6 +62,8 @@ class Cluster:
         self.aggregator.wait_until(self.store.has_aggregator, seconds=READY_S)
         for name, child in self.slots.items():
             child.wait_until(partial(self._is_live, name), seconds=READY_S)
+        self.idle_cpu_s = sum(cpu_s(child.pid) for child in self.slots.values())
+        self.idle_redis_cpu_s = self.redis_cpu_s()
 
     def _is_live(self, slot: str) -> bool:
         return self.store.slot(slot) is not None
@@ -77,6 +80,11 @@ class Cluster:
         """Return what Redis' data take now and took at most, MB."""
         info: dict[str, Any] = self.client.info("memory")
         return info["used_memory"] / 1e6, info["used_memory_peak"] / 1e6
+
+    def redis_cpu_s(self) -> float:
+        """Return the CPU time that Redis has taken, s."""
+        info: dict[str, Any] = self.client.info("cpu")
+        return float(info["used_cpu_user"] + info["used_cpu_sys"])
 
     def noted(self, what: str) -> list[dict[str, Any]]:
         """Return what the processes noted of one kind."""
@@ -121,6 +129,13 @@ def _peak_mb(pid: int) -> float | None:
     return None if found is None else int(found[1]) / 1024
 
 
+def cpu_s(pid: int) -> float:
+    """Return the CPU time that a process and its children have taken, s."""
+    process = psutil.Process(pid)
+    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+    return sum(each.user + each.system for each in times)
+
+
 def connections(pid: int) -> int:
     """Return how many TCP connections a process and its children hold."""
     process = psutil.Process(pid)
@@ -139,8 +154,3 @@ def wait_for(condition: Callable[[], bool], *, seconds: float) -> bool:
             return False
         time.sleep(0.1)
     return True
-
-
-def nice() -> None:
-    """Leave the machine to others where they want it."""
-    os.nice(10)

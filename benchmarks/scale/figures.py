@@ -21,6 +21,8 @@ class Pace:
     gap_p99_ms: float
     between_ms: float
     """Time of a slot between its jobs, for each of them: what was not workload."""
+    workload_ms: float
+    """Of a job, mean."""
     last_ns: int
     """End of the last job."""
 
@@ -43,6 +45,9 @@ def pace_of(jobs: Iterable[dict[str, Any]]) -> Pace:
         gap_p50_ms=statistics.median(gaps),
         gap_p99_ms=percentile(gaps, 99),
         between_ms=statistics.fmean(gaps),
+        workload_ms=statistics.fmean(
+            (end - begin) / 1e6 for times in by_slot.values() for begin, end in times
+        ),
         last_ns=last,
     )
 

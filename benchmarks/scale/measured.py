@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.scale.cluster import Cluster, cluster, connections, peak_mb, wait_for
+from benchmarks.scale.cluster import Cluster, cluster, connections, cpu_s, peak_mb, wait_for
 from benchmarks.scale.figures import pace_of
 from benchmarks.scale.names import AFTER, POOL
 from benchmarks.scale.sweep import write_sweep
@@ -102,7 +102,8 @@ def _stored(made: Cluster, jobs: int) -> Figures:
     stored = sum(made.client.hlen(key) for key in keys)
     if stored != jobs:
         raise SystemExit(f"{stored} outcomes are stored, {jobs} jobs were asked for")
-    return {"stored_outcome_bytes": taken / jobs}
+    (stages,) = (made.folder / "results").glob("*/*/stages.jsonl")
+    return {"stored_outcome_bytes": taken / jobs, "stages_bytes": stages.stat().st_size / jobs}
 
 
 def _carried_out(made: Cluster) -> Figures:
@@ -110,7 +111,12 @@ def _carried_out(made: Cluster) -> Figures:
     assert made.aggregator is not None
     pace = pace_of(made.noted("job"))
     sizes = [one["bytes"] for one in made.noted("callback")]
+    slots_cpu_s = sum(cpu_s(child.pid) for child in made.slots.values()) - made.idle_cpu_s
     return {
+        "worker_cpu_ms": slots_cpu_s * 1e3 / pace.jobs,
+        "workload_ms": pace.workload_ms,
+        "redis_cpu_ms": (made.redis_cpu_s() - made.idle_redis_cpu_s) * 1e3 / pace.jobs,
+        "aggregator_cpu_s": cpu_s(made.aggregator.pid),
         "jobs_per_s": pace.jobs_per_s,
         "gap_p50_ms": pace.gap_p50_ms,
         "gap_p99_ms": pace.gap_p99_ms,
@@ -145,7 +151,11 @@ def _queued(made: Cluster, jobs: int, publish: Callable[[], dict[str, Any]]) -> 
 
 
 def _rate(what: str, told: dict[str, Any]) -> Figures:
-    return {f"{what}_per_s": told["jobs"] / told["seconds"], f"{what}_peak_mb": told["peak_mb"]}
+    return {
+        f"{what}_per_s": told["jobs"] / told["seconds"],
+        f"{what}_cpu_ms": told["cpu_s"] * 1e3 / told["jobs"],
+        f"{what}_peak_mb": told["peak_mb"],
+    }
 
 
 def _produce(made: Cluster, what: str, argument: str) -> dict[str, Any]:

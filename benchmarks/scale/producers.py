@@ -20,7 +20,18 @@ def main() -> None:
     """Do what is asked, and say how long it took and how much memory."""
     what, argument = sys.argv[1:]
     figures = {"plan": _plan, "publish": _publish, "chord": _chord}[what](argument)
-    print(json.dumps({**figures, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(json.dumps({**figures, "peak_mb": used.ru_maxrss / 1024}))
+
+
+def _clocks() -> tuple[float, float]:
+    """Return the time and the CPU time of this process, s."""
+    return time.perf_counter(), time.process_time()
+
+
+def _since(begin: tuple[float, float]) -> dict[str, float]:
+    now = _clocks()
+    return {"seconds": now[0] - begin[0], "cpu_s": now[1] - begin[1]}
 
 
 def _plan(sweep: str) -> dict[str, Any]:
@@ -28,11 +39,11 @@ def _plan(sweep: str) -> dict[str, Any]:
     from producer.plan import make_plan
     from producer.sweep_file import load
 
-    begin = time.perf_counter()
+    begin = _clocks()
     plan = make_plan(load(Path(sweep)), Path(sweep))
     maker = plan.maker("x")
     jobs = sum(1 for _ in maker.listed(maker.units()))
-    return {"jobs": jobs, "seconds": time.perf_counter() - begin}
+    return {"jobs": jobs, **_since(begin)}
 
 
 def _publish(sweep: str) -> dict[str, Any]:
@@ -55,10 +66,10 @@ def _publish(sweep: str) -> dict[str, Any]:
     store.begin(manifest, facts_below(plan.spec.workload.paths, plan.base_dir))
     maker = JobMaker.of(manifest, str(plan.base_dir))
     dispatcher = Dispatcher(make_app(broker_url(), max_deadline_s=plan.spec.deadline), store, maker)
-    begin = time.perf_counter()
+    begin = _clocks()
     jobs = start_generation(store, dispatcher, manifest)
     dispatcher.publish(dispatcher.named(maker.units()))
-    return {"jobs": jobs, "seconds": time.perf_counter() - begin}
+    return {"jobs": jobs, **_since(begin)}
 
 
 def _chord(jobs: str) -> dict[str, Any]:
@@ -70,10 +81,10 @@ def _chord(jobs: str) -> dict[str, Any]:
 
     app = make_app(broker_url(), max_deadline_s=60)
     header = app.signature(PLAIN, queue=pool_queue(POOL))
-    begin = time.perf_counter()
+    begin = _clocks()
     tasks = [header.clone(args=(number,)) for number in range(int(jobs))]
     chord(tasks, app=app)(app.signature(AFTER, queue=AGGREGATE_QUEUE))
-    return {"jobs": int(jobs), "seconds": time.perf_counter() - begin}
+    return {"jobs": int(jobs), **_since(begin)}
 
 
 if __name__ == "__main__":

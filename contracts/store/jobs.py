@@ -163,6 +163,15 @@ class Jobs:
         """Return whether a live worker measures the job now."""
         return bool(self.client.exists(claim_key(execution, job_id)))
 
+    def claimed_of(self, execution: str, job_ids: Iterable[str]) -> set[str]:
+        """Return those of the jobs that a live worker measures now."""
+        ids = list(job_ids)
+        with self.client.pipeline(transaction=False) as pipe:
+            for job_id in ids:
+                pipe.exists(claim_key(execution, job_id))
+            found = pipe.execute()
+        return {job_id for job_id, there in zip(ids, found, strict=True) if there}
+
     def forget_running(self, execution: str, job_id: str) -> None:
         self.client.hdel(execution_key(execution, "running"), job_id)
 

@@ -32,6 +32,7 @@
     chimera:slot:<slot>                 SlotStatus, JSON; expires
     chimera:breaker:<slot>              Breaker, JSON, where it is not closed
     chimera:floor:<slot>                MeasurementFloor, JSON
+    chimera:slots, chimera:aggregators  sets of the names of those that live, or did a moment ago
     chimera:answer:<task id>            what a calibration answered, JSON; expires
     chimera:aggregator:<host>:<pid>     there while the aggregator lives; expires
 """
@@ -39,6 +40,8 @@
 from __future__ import annotations
 
 EXECUTIONS = "chimera:executions"
+SLOTS = "chimera:slots"
+AGGREGATORS = "chimera:aggregators"
 
 KINDS = (
     *(

@@ -29,10 +29,18 @@ class Queues:
 
     def queued(self, queue: str) -> int:
         """Return how many messages wait in a queue, of all priorities."""
+        return self.queued_in([queue])[queue]
+
+    def queued_in(self, queues: Iterable[str]) -> dict[str, int]:
+        """Return the same of several queues."""
+        names = list(queues)
         with self.client.pipeline(transaction=False) as pipe:
-            for name in lists_of(queue):
-                pipe.llen(name)
-            return sum(pipe.execute())
+            for queue in names:
+                for part in lists_of(queue):
+                    pipe.llen(part)
+            lengths = cast(list[int], pipe.execute())
+        step = len(PRIORITY_STEPS)
+        return {queue: sum(lengths[i * step : (i + 1) * step]) for i, queue in enumerate(names)}
 
     def queued_ids(self, queues: Iterable[str]) -> set[str]:
         """Return the task ids of all messages that wait in the queues."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
 import redis
 from pydantic import ValidationError
@@ -11,7 +12,16 @@ from pydantic import ValidationError
 from contracts.breaker import Breaker
 from contracts.floor import MeasurementFloor
 from contracts.slots import SlotStatus
-from contracts.store.keys import aggregator_key, answer_key, breaker_key, floor_key, lease_key, slot_key
+from contracts.store.keys import (
+    AGGREGATORS,
+    SLOTS,
+    aggregator_key,
+    answer_key,
+    breaker_key,
+    floor_key,
+    lease_key,
+    slot_key,
+)
 
 
 class Slots:
@@ -21,7 +31,10 @@ class Slots:
         self.client = client
 
     def put_slot(self, status: SlotStatus, *, ttl_s: int) -> None:
-        self.client.set(slot_key(status.slot), status.model_dump_json(), ex=ttl_s)
+        with self.client.pipeline(transaction=True) as pipe:
+            pipe.set(slot_key(status.slot), status.model_dump_json(), ex=ttl_s)
+            pipe.sadd(SLOTS, status.slot)
+            pipe.execute()
 
     def drop_slot(self, slot: str) -> None:
         self.client.delete(slot_key(slot))
@@ -32,8 +45,12 @@ class Slots:
 
     def slots(self) -> list[SlotStatus]:
         """Return all live slots, by name."""
-        names = sorted(key.removeprefix(slot_key("")) for key in self.client.scan_iter(slot_key("*")))
-        return [status for name in names if (status := self.slot(name)) is not None]
+        names = sorted(cast(set[str], self.client.smembers(SLOTS)))
+        texts = cast(list[str | None], self.client.mget([slot_key(name) for name in names])) if names else []
+        gone = [name for name, text in zip(names, texts, strict=True) if text is None]
+        if gone:
+            self.client.srem(SLOTS, *gone)  # one that lives comes back with its next beat
+        return [SlotStatus.model_validate_json(text) for text in texts if text is not None]
 
     def put_floor(self, slot: str, floor: MeasurementFloor) -> None:
         self.client.set(floor_key(slot), floor.model_dump_json())
@@ -50,18 +67,34 @@ class Slots:
             return None  # of another version: as good as none
 
     def put_aggregator(self, name: str, *, ttl_s: int) -> None:
-        self.client.set(aggregator_key(name), "live", ex=ttl_s)
+        with self.client.pipeline(transaction=True) as pipe:
+            pipe.set(aggregator_key(name), "live", ex=ttl_s)
+            pipe.sadd(AGGREGATORS, name)
+            pipe.execute()
 
     def drop_aggregator(self, name: str) -> None:
         self.client.delete(aggregator_key(name))
 
     def has_aggregator(self) -> bool:
         """Return whether an aggregator is live."""
-        return next(self.client.scan_iter(aggregator_key("*")), None) is not None
+        names = cast(set[str], self.client.smembers(AGGREGATORS))
+        gone = [name for name in names if not self.client.exists(aggregator_key(name))]
+        if gone:
+            self.client.srem(AGGREGATORS, *gone)
+        return len(gone) < len(names)
 
     def leased(self, slot: str) -> bool:
         """Return whether a job measures on the slot now."""
         return bool(self.client.exists(lease_key(slot)))
+
+    def leased_of(self, slots: Iterable[str]) -> set[str]:
+        """Return those of the slots that a job measures on now."""
+        names = list(slots)
+        with self.client.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.exists(lease_key(name))
+            found = pipe.execute()
+        return {name for name, there in zip(names, found, strict=True) if there}
 
     # --- circuit breakers -------------------------------------------------------------------
 
@@ -69,6 +102,16 @@ class Slots:
         """Return the slot's circuit breaker; ``None``: it is closed."""
         text = self.client.get(breaker_key(slot))
         return None if text is None else Breaker.model_validate_json(str(text))
+
+    def breakers(self, slots: Iterable[str]) -> dict[str, Breaker]:
+        """Return the circuit breakers of those of the slots where they are not closed."""
+        names = list(slots)
+        texts = cast(list[str | None], self.client.mget([breaker_key(n) for n in names])) if names else []
+        return {
+            name: Breaker.model_validate_json(text)
+            for name, text in zip(names, texts, strict=True)
+            if text is not None
+        }
 
     def put_breaker(self, breaker: Breaker) -> None:
         self.client.set(breaker_key(breaker.slot), breaker.model_dump_json())

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from contracts.failures import BrokerError
+from contracts.job import JobSpec
 from contracts.jobs import JobMaker
 from contracts.plots import Unit
 from contracts.queues import TAKE_PLOT, slot_queue
@@ -17,7 +18,7 @@ from dispatch.window import first_window
 from tests.support.care import Care, take, waiting
 from tests.unit.dispatch.conftest import MakeCare
 
-BIG: dict[str, Any] = {"axes": {"temperature": [0.1, 0.2, 0.3, 0.4, 0.5]}, "runs": 40}
+BIG: dict[str, Any] = {"axes": {"temperature": [0.1, 0.2, 0.3, 0.4, 0.5]}, "runs": 16}
 PLOTS: dict[str, Any] = {"axes": {"num_ctx": [512, 1024, 2048], "temperature": [0.2, 0.8]}, "runs": 4}
 
 
@@ -33,13 +34,13 @@ def queued_jobs(care: Care) -> list[str]:
     return [message.job_id for message in waiting(care.store, care.pool)]
 
 
-def done_by_id(care: Care) -> dict[str, Any]:
+def jobs_by_id(care: Care) -> dict[str, JobSpec]:
     return {job.job_id: job for job in care.execution.jobs()}
 
 
 def drain(care: Care, *, slots: int, at_once: int) -> list[str]:
     """Do all jobs in the order in which they are taken; return their ids."""
-    jobs, taken = done_by_id(care), list[str]()
+    jobs, taken = jobs_by_id(care), list[str]()
     for _ in range(10_000):
         care.feed(slots)
         messages = [message for _ in range(at_once) if (message := take(care.store, care.pool))]
@@ -66,7 +67,7 @@ def test_the_units_come_in_their_order_and_each_once(care_of: MakeCare) -> None:
     assert care.feeder.finished and list(care.feeder.outstanding) != all_ids(care)
     care.feed(2)
     assert list(care.feeder.outstanding) == [] and queued_jobs(care) == []
-    assert care.store.feeding(care.x).units == 200
+    assert care.store.feeding(care.x).units == 80
 
 
 def test_with_plots_a_unit_waits_in_a_queue_of_its_own(care_of: MakeCare) -> None:
@@ -102,12 +103,13 @@ def test_jobs_that_are_done_are_not_published_in_a_new_generation(care_of: MakeC
 
 def test_the_successor_publishes_the_rest_and_only_that(care_of: MakeCare, redis_url: str) -> None:
     care = care_of(**BIG)
+    jobs = jobs_by_id(care)
     for _ in range(3):
         care.feed(slots=5)
         for _ in range(4):
             message = take(care.store, care.pool)
             assert message is not None
-            care.execution.do([done_by_id(care)[message.job_id]])
+            care.execution.do([jobs[message.job_id]])
     published = ids(care, [unit for _, unit in care.dispatcher.units])
     successor = Care(redis_url, care.execution)
     successor.feed(slots=5)
@@ -140,11 +142,11 @@ def test_it_goes_on_where_publishing_was_cut_off(
         publish(self, chosen, **options)
 
     monkeypatch.setattr(Dispatcher, "publish", cut)
-    failed = 0
+    jobs, failed = jobs_by_id(care), 0
     for _ in range(1000):
         try:
-            care.feed(slots=1000 if plots else 7)
-            care.execution.do(done_by_id(care)[i] for i in list(care.feeder.outstanding)[:5])
+            care.feed(slots=2 if plots else 7)
+            care.execution.do(jobs[i] for i in list(care.feeder.outstanding)[:5])
         except (BrokerError, KeyboardInterrupt, CutOff):
             failed += 1
         if care.feeder.finished and not list(care.feeder.outstanding):
@@ -175,10 +177,11 @@ def test_it_goes_on_where_its_place_could_not_be_recorded(
         return recorded
 
     monkeypatch.setattr(Store, "put_feeding", cut)
+    jobs = jobs_by_id(care)
     for _ in range(1000):
         try:
             care.feed(slots=7)
-            care.execution.do(done_by_id(care)[i] for i in list(care.feeder.outstanding)[:5])
+            care.execution.do(jobs[i] for i in list(care.feeder.outstanding)[:5])
         except CutOff:
             continue
         if care.feeder.finished and not list(care.feeder.outstanding):
@@ -203,7 +206,7 @@ def test_a_feeder_of_an_older_generation_does_not_say_how_far_the_new_one_is(
     care.feed(slots=3)
     assert care.store.feeding(care.x).units == 0
     successor = Care(redis_url, care.execution)
-    assert drain(successor, slots=3, at_once=5)[-200:] == all_ids(care)
+    assert drain(successor, slots=3, at_once=5)[-80:] == all_ids(care)
 
 
 def test_with_fixed_slots_the_window_follows_the_slot_that_is_next_to_idle(care_of: MakeCare) -> None:
