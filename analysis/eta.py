@@ -20,11 +20,9 @@ outage and blocks that are decided on later are in no interval.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from scipy import stats
 
 from contracts.base import Strict
 
@@ -263,8 +261,8 @@ def _pooled(groups: Iterable[Sequence[float]]) -> tuple[float | None, int]:
 def _cv2(values: Sequence[float]) -> tuple[float | None, int]:
     if len(values) < 2:
         return None, 0
-    mean = float(np.mean(values))
-    return (float(np.var(values, ddof=1)) / mean**2, len(values) - 1) if mean > 0 else (None, 0)
+    mean = statistics.fmean(values)
+    return (statistics.variance(values) / mean**2, len(values) - 1) if mean > 0 else (None, 0)
 
 
 def _typical(work: Mapping[str, Work], means: Mapping[str, float]) -> float:
@@ -287,5 +285,7 @@ def _half_width(parts: Sequence[_Part], total: float) -> float | None:
         return None
     df = variance**2 / sum(v**2 / max(of, 1) for v, of in known)
     sd = math.sqrt(math.log1p(variance / total**2))
-    exponent = float(stats.t.ppf(0.5 + LEVEL / 2, df)) * sd
+    from scipy import special  # much of a producer's memory: only once there is something to estimate
+
+    exponent = float(special.stdtrit(df, 0.5 + LEVEL / 2)) * sd
     return math.exp(exponent) if exponent < MOST_EXPONENT else None

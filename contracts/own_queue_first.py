@@ -14,7 +14,7 @@ PATH = "contracts.own_queue_first:own_queue_first"
 """Value of ``queue_order_strategy``."""
 
 
-class own_queue_first:  # noqa: N801 - as kombu's cycles are called
+class own_queue_first:
     """Queues of slots, then all others; each by name, because kombu gives them as a set."""
 
     def __init__(self, it: Iterable[str] | None = None) -> None:

@@ -55,7 +55,7 @@ class Feeder:
 
     def reset(self) -> None:
         """Forget everything: another feeder was at work, or a new generation has begun."""
-        self._units = None
+        self._units, self.finished = None, False
 
     def _take_up(self) -> None:
         """Go to the place that the store knows; what was published before and has no outcome is outstanding."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn, cast
 
 import click
 from rich.console import Console
 from rich.text import Text
 
+from contracts import logs
 from contracts.failures import ChimeraError
 from contracts.settings import BROKER, DEFAULT_MAX_DEADLINE_S, DEFAULT_POOL
 from producer.several_paths import SeveralPaths
@@ -32,6 +34,22 @@ _loglevel = click.option(
     default="info",
     show_default=True,
     help="How much the worker writes to its log.",
+)
+_log_format = click.option(
+    "--log-format",
+    type=click.Choice(logs.FORMS),
+    default=logs.form_given,
+    show_default="text",
+    help="json: one object a line, with the ids of sweep, job and slot (docs/watching.md).",
+)
+_metrics_port = click.option(
+    "--metrics-port", type=click.IntRange(0, 65535), help="Serve metrics for Prometheus at this port."
+)
+_metrics_address = click.option(
+    "--metrics-address",
+    default="127.0.0.1",
+    show_default=True,
+    help="Where it listens; there is no password.",
 )
 _results = click.option(
     "--results",
@@ -101,6 +119,9 @@ def plan(sweep_file: Path, slots: int | None, results: Path, broker: str | None,
     help="First calibrate the pool's slots that are not calibrated yet (see chimera calibrate).",
 )
 @_results
+@_metrics_port
+@_metrics_address
+@_log_format
 def run(
     sweep_file: Path,
     broker: str | None,
@@ -109,14 +130,20 @@ def run(
     fresh: bool,
     calibrate: bool,
     results: Path,
+    metrics_port: int | None,
+    metrics_address: str,
+    log_format: logs.Form,
 ) -> None:
     """Run a sweep, or resume it where it is unfinished, and write its report."""
     from producer.progress import say_line
     from producer.run import RunOptions, run
 
     _end_by_interrupt()
-    console = Console()
-    folder = run(RunOptions(sweep_file, broker, slots, servers, fresh, calibrate, results), console)
+    console = _console(log_format)
+    options = RunOptions(
+        sweep_file, broker, slots, servers, fresh, calibrate, results, metrics_port, metrics_address
+    )
+    folder = run(options, console)
     say_line(console, f"report: {folder / 'report.html'}")
 
 
@@ -310,6 +337,9 @@ def ground(text: str | None, paths: tuple[str, ...], as_json: bool) -> None:
     help="How long the running job may go on after SIGTERM before it is handed back.",
 )
 @_loglevel
+@_log_format
+@_metrics_port
+@_metrics_address
 @_broker
 def worker(
     slot: str,
@@ -319,21 +349,31 @@ def worker(
     max_deadline: float,
     grace: float,
     loglevel: str,
+    log_format: str,
+    metrics_port: int | None,
+    metrics_address: str,
     broker: str | None,
 ) -> None:
     """Start the worker of one slot: one process, one job at a time."""
     arguments = ["--slot", slot, "--server", server, "--pool", pool]
     arguments += [] if gpu is None else ["--gpu", str(gpu)]
     arguments += ["--max-deadline", repr(max_deadline), "--grace", repr(grace), "--loglevel", loglevel]
+    arguments += _watched(log_format, metrics_port, metrics_address)
     _become([sys.executable, "-m", "worker", *arguments], broker)
 
 
 @cli.command()
 @_loglevel
+@_log_format
+@_metrics_port
+@_metrics_address
 @_broker
-def aggregator(loglevel: str, broker: str | None) -> None:
+def aggregator(
+    loglevel: str, log_format: str, metrics_port: int | None, metrics_address: str, broker: str | None
+) -> None:
     """Start the worker that turns outcomes into summaries and reports; a cluster needs one."""
-    _become([sys.executable, "-m", "worker", "--aggregator", "--loglevel", loglevel], broker)
+    watched = _watched(log_format, metrics_port, metrics_address)
+    _become([sys.executable, "-m", "worker", "--aggregator", "--loglevel", loglevel, *watched], broker)
 
 
 @cli.command()
@@ -459,6 +499,22 @@ def main() -> NoReturn:
         click.echo(f"chimera: {type(error).__name__}: {error} ({DEBUG}=1 shows where)", err=True)
         sys.exit(1)
     sys.exit(0)
+
+
+def _watched(log_format: str, metrics_port: int | None, metrics_address: str) -> list[str]:
+    arguments = ["--log-format", log_format]
+    if metrics_port is not None:
+        arguments += ["--metrics-port", str(metrics_port), "--metrics-address", metrics_address]
+    return arguments
+
+
+def _console(log_format: logs.Form) -> Console:
+    """Return what a command prints to: with ``json`` its lines are records, as those of the parts that it starts."""
+    os.environ[logs.LOG_FORMAT] = log_format
+    if log_format == "text":
+        return Console()
+    logs.setup(log_format)
+    return Console(file=cast(IO[str], logs.LineStream(logging.getLogger("chimera.run"))), width=200)
 
 
 def _become(command: list[str], broker: str | None, more: dict[str, str] | None = None) -> NoReturn:

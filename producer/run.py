@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from contracts.celery_app import make_app
 from contracts.failures import InputError
 from contracts.manifest import Manifest
+from contracts.metrics import LOOPBACK, serve_store
 from contracts.redis_client import check, connect
 from contracts.slots import SlotStatus
 from contracts.store import Store
@@ -29,6 +30,7 @@ from producer.progress import ProgressView, say_line
 from producer.results import check_writable, write_results
 from producer.sweep_file import load
 from producer.tables import jobs_in_words, show_ranking, until_in_words
+from producer.watch_eta import Estimator
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ class RunOptions:
     fresh: bool = False
     calibrate: bool = True
     results: Path = Path("results")
+    metrics_port: int | None = None
+    """Where the cluster's metrics are served while the sweep runs; ``None``: nowhere."""
+    metrics_address: str = LOOPBACK
 
 
 def run(options: RunOptions, console: Console) -> Path:
@@ -66,6 +71,9 @@ def run(options: RunOptions, console: Console) -> Path:
 
 
 def _run_on(url: str, plan: Plan, options: RunOptions, console: Console, watch: Callable[[], None]) -> Path:
+    if options.metrics_port is not None:
+        with serve_store(url, options.metrics_port, options.metrics_address):
+            return _run_on(url, plan, replace(options, metrics_port=None), console, watch)
     store = Store(connect(url))
     slots = check_slots(plan, store)
     taken_up = _take_up(store, plan, options.fresh)
@@ -109,7 +117,10 @@ def carry_out(
                 f"are done, {missing} run now (--fresh starts anew)",
             )
         grows_later = steward.next_block is not None
-        with ProgressView(console, planned, planned - missing, grows=grows_later) as view:
+        estimates = Estimator(store, manifest)
+        with ProgressView(
+            console, planned, planned - missing, grows=grows_later, estimates=estimates
+        ) as view:
             follow(store, steward, view, watch, mark)
     finally:
         steward.release()

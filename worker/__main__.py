@@ -11,7 +11,9 @@ import time
 
 import psutil
 
+from contracts import logs
 from contracts.failures import ChimeraError, SetupError
+from contracts.metrics import LOOPBACK
 from contracts.queues import AGGREGATE_QUEUE, pool_queue, slot_queue
 from contracts.redis_client import check, connect
 from contracts.settings import (
@@ -48,12 +50,17 @@ def main(arguments: list[str]) -> None:
         help="seconds that the running job has left after SIGTERM",
     )
     parser.add_argument("--loglevel", default="warning")
+    parser.add_argument("--log-format", choices=logs.FORMS, default=logs.form_given())
+    parser.add_argument("--metrics-port", type=int)
+    parser.add_argument("--metrics-address", default=LOOPBACK)
     options = parser.parse_args(arguments)
+    os.environ[logs.LOG_FORMAT] = options.log_format  # the processes of the pool read it, too
+    metrics = None if options.metrics_port is None else (options.metrics_port, options.metrics_address)
     os.environ[GRACE] = repr(options.grace)
     try:
         if options.aggregator:
             check(connect(broker_url(), retries=0), broker_url())
-            _become_celery("aggregator", AGGREGATE_QUEUE, options.loglevel, {})
+            _become_celery("aggregator", AGGREGATE_QUEUE, options.loglevel, None, {}, metrics)
         else:
             settings = WorkerSettings(
                 options.slot, options.pool, options.server, options.gpu, options.max_deadline
@@ -61,7 +68,9 @@ def main(arguments: list[str]) -> None:
             _check(settings, options.wait)
             queues = f"{pool_queue(settings.pool)},{slot_queue(settings.slot)}"
             pin = {} if settings.gpu is None else {"CUDA_VISIBLE_DEVICES": str(settings.gpu)}
-            _become_celery(settings.slot, queues, options.loglevel, settings.environment() | pin)
+            _become_celery(
+                settings.slot, queues, options.loglevel, settings, settings.environment() | pin, metrics
+            )
     except ChimeraError as error:
         print(f"chimera: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -100,9 +109,20 @@ def _is_dead(other: SlotStatus) -> bool:
         return True
 
 
-def _become_celery(name: str, queues: str, loglevel: str, environment: dict[str, str]) -> None:
+def _become_celery(
+    name: str,
+    queues: str,
+    loglevel: str,
+    settings: WorkerSettings | None,
+    environment: dict[str, str],
+    metrics: tuple[int, str] | None,
+) -> None:
     os.environ.update(environment)
     from worker.app import app  # reads the environment
+    from worker.watched import serve
+
+    if metrics is not None:
+        serve(settings, *metrics)
 
     arguments = ["worker", *COMMON, "--hostname", f"{name}@%h", "--queues", queues, "--loglevel", loglevel]
     app.worker_main(arguments)

@@ -1,21 +1,36 @@
-"""What the aggregator does: outcomes → a configuration's summary; all summaries → the report."""
+"""What the aggregator does: prepared runs → a configuration's summary; all summaries → the report.
+
+All configurations of a sweep in randomised blocks get their last run within the last block, so that their callbacks come
+together: nothing here parses what it does not need, and nothing holds all configurations as text.
+"""
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
+
+from redis.client import NEVER_DECODE
 
 from analysis.grounding import Grounder
+from analysis.models import ConfigurationSummary
+from analysis.prepared import prepare, unpack_rows
 from analysis.results_folder import documents
-from analysis.summary import ConfigurationSummary, summarise_configuration, summarise_sweep
+from analysis.room import room_for
+from analysis.stored import read_stored, stored
+from analysis.summary import summarise_rows, summarise_sweep
+from analysis.table import Values
 from contracts.facts import Facts
 from contracts.failures import ChimeraError
 from contracts.jobs import JobMaker
 from contracts.manifest import Manifest, SlotIdentity
 from contracts.outcome import JobOutcome, ServerIdentity
-from contracts.records import records_of
-from contracts.store import Store
+from contracts.records import StageRecord, records_of
+from contracts.store import CHUNK, Store
+from contracts.store.keys import execution_key
 from worker.rounds import Publisher, go_on, next_block
 
 
@@ -24,33 +39,32 @@ def aggregate_configuration(
 ) -> dict[str, Any]:
     """Summarise a configuration once all its runs have an outcome; after the last one that is due, go on.
 
-    Does nothing where outcomes are missing: then an older generation's chord has fired.
+    Does nothing where outcomes are missing, unless the execution was cancelled: then an older generation's chord has fired.
     """
-    manifest = _manifest(store, execution).with_rounds(store.rounds(execution))
-    configuration = next(c for c in manifest.configurations if c.id == configuration_id)
+    manifest, maker = _plan(store, execution)
+    if manifest.spec.until_precise is not None:
+        manifest = manifest.with_rounds(store.rounds(execution))
+    configuration = maker.configuration(configuration_id)
+    if configuration is None:
+        raise ChimeraError(f"execution {execution} has no configuration {configuration_id}")
     name = configuration.name
-    maker = JobMaker.of(manifest, store.base_dir(execution))
-    job_ids = maker.job_ids(configuration, manifest.runs_planned()[name])
-    outcomes = list(store.outcomes(execution, job_ids))
-    if len(outcomes) < len(job_ids) and store.status(execution) != "cancelled":
-        return {"configuration": name, "missing": len(job_ids) - len(outcomes)}
-    outcomes.sort(key=lambda outcome: outcome.run)
-    records = [record for outcome in outcomes for record in records_of(outcome)]
-    summary = summarise_configuration(
-        records,
-        configuration=configuration,
-        runs_planned=len(job_ids),
-        until=manifest.spec.until_precise,
-        grounder=_grounder(store, execution),
-    )
-    store.put_slot_identities(execution, [_slot_identity(outcome, store) for outcome in outcomes])
-    due = store.put_summary(
-        execution,
-        configuration_id,
-        summary.model_dump_json(),
-        figures=summary.over_runs.model_dump_json(),
-        runs=len(job_ids),
-    )
+    job_ids = maker.job_ids(configuration, _runs(manifest, name))
+    with _undisturbed():
+        rows, absent = _rows(store, execution, job_ids)
+        if absent and store.status(execution) != "cancelled":
+            return {"configuration": name, "missing": absent}
+        summary = summarise_rows(
+            rows,
+            _records(store, execution, job_ids),
+            configuration=configuration,
+            runs_planned=len(job_ids),
+            until=manifest.spec.until_precise,
+            grounder=_grounder(store, execution),
+            room=room_for(len(manifest.configurations)),
+        )
+    _note_slots(store, execution, job_ids, summary)
+    text, figures = stored(summary)
+    due = store.put_summary(execution, configuration_id, text, figures=figures, runs=len(job_ids))
     if due == 0:
         go_on(store, publisher, manifest)
     return {"configuration": name, "runs": len(job_ids), "due": due}
@@ -62,8 +76,8 @@ def finalise(store: Store, execution: str) -> dict[str, Any]:
     Does nothing where summaries are due or a block is still to be decided on.
     """
     manifest, rounds = _manifest(store, execution), store.rounds(execution)
-    texts = store.summaries(execution)
-    missing = [c.name for c in manifest.configurations if c.id not in texts]
+    there = set(cast(list[str], store.client.hkeys(execution_key(execution, "summaries"))))
+    missing = [c.name for c in manifest.configurations if c.id not in there]
     cancelled = store.cancelled(execution)
     block = None if cancelled else next_block(manifest, rounds)
     if missing or block is not None or store.status(execution) == "abandoned":
@@ -75,11 +89,96 @@ def finalise(store: Store, execution: str) -> dict[str, Any]:
             "slots": tuple(store.slot_identities(execution)),
         }
     )
-    summaries = [ConfigurationSummary.model_validate_json(texts[c.id]) for c in manifest.configurations]
+    with _undisturbed():
+        summaries = list(_summaries(store, execution, [c.id for c in manifest.configurations]))
+        made = documents(summarise_sweep(summaries, finished))
     store.put_manifest(finished)
-    store.put_documents(execution, documents(summarise_sweep(summaries, finished)))
+    store.put_documents(execution, made)
     store.set_finished(execution)
     return {"execution": execution, "configurations": len(summaries)}
+
+
+def _rows(store: Store, execution: str, job_ids: Sequence[str]) -> tuple[list[Values], int]:
+    """Return the rows of all runs, and how many runs have no outcome.
+
+    A run that its worker did not prepare, or prepared in another version's form, is prepared here.
+    """
+    rows: list[Values] = []
+    absent: list[str] = []
+    for job_id, packed in zip(job_ids, _fields(store, execution, "prepared", job_ids), strict=True):
+        found = None if packed is None else unpack_rows(packed)
+        if found is None:
+            absent.append(job_id)
+        else:
+            rows += found
+    there = 0
+    for outcome in store.outcomes(execution, absent):
+        there += 1
+        rows += unpack_rows(prepare(outcome)) or ()
+    return rows, len(absent) - there
+
+
+def _records(store: Store, execution: str, job_ids: Sequence[str]) -> Callable[[int], Sequence[StageRecord]]:
+    """Return what reads one run's records from its outcome: its texts are in no prepared form."""
+
+    def records(run: int) -> Sequence[StageRecord]:
+        outcomes = store.outcomes(execution, [job_ids[run - 1]])
+        return [record for outcome in outcomes for record in records_of(outcome)]
+
+    return records
+
+
+def _summaries(store: Store, execution: str, ids: Sequence[str]) -> Iterator[ConfigurationSummary]:
+    texts = _fields(store, execution, "summaries", ids)
+    figures = _fields(store, execution, "figures", ids)
+    for text, of_runs in zip(texts, figures, strict=True):
+        if text is not None:
+            yield read_stored(text, of_runs)
+
+
+def _fields(store: Store, execution: str, kind: str, names: Sequence[str]) -> Iterator[bytes | None]:
+    """Yield the fields of one of the execution's hashes as they are stored, read in chunks."""
+    # The client decodes all replies to text, these are bytes.
+    ask = cast(Callable[..., list[bytes | None]], store.client.execute_command)
+    for start in range(0, len(names), CHUNK):
+        part = names[start : start + CHUNK]
+        yield from ask("HMGET", execution_key(execution, kind), *part, **{NEVER_DECODE: []})
+
+
+def _note_slots(
+    store: Store, execution: str, job_ids: Iterable[str], summary: ConfigurationSummary
+) -> None:
+    """Record who measured, of slots that are not recorded yet: by an outcome of each."""
+    known = _slots_noted(store, execution)
+    ids = list(job_ids)
+    first: dict[str, str] = {}
+    for run in summary.over_runs.runs:
+        if run.slot is not None and run.slot not in known:
+            first.setdefault(run.slot, ids[run.run - 1])
+    lost = [slot for slot in summary.slots if slot not in known and slot not in first]
+    outcomes = store.outcomes(execution, ids if lost else first.values())
+    store.put_slot_identities(execution, [_slot_identity(outcome, store) for outcome in outcomes])
+    known.update(summary.slots)
+
+
+@lru_cache(maxsize=4)
+def _slots_noted(store: Store, execution: str) -> set[str]:
+    """Slots that this process has recorded."""
+    return set()
+
+
+@lru_cache(maxsize=4)
+def _plan(store: Store, execution: str) -> tuple[Manifest, JobMaker]:
+    """What does not change while an execution runs: reading it takes longer than summarising a configuration."""
+    manifest = _manifest(store, execution)
+    return manifest, JobMaker.of(manifest, store.base_dir(execution))
+
+
+def _runs(manifest: Manifest, name: str) -> int:
+    """Return how many runs of a configuration are planned by now."""
+    if manifest.order:
+        return manifest.runs_planned()[name]
+    return manifest.spec.first_runs + manifest.later_runs.get(name, 0)
 
 
 @lru_cache(maxsize=2)
@@ -87,6 +186,18 @@ def _grounder(store: Store, execution: str) -> Grounder | None:
     """One for all configurations of an execution: reading the facts and indexing them takes longer than checking a text."""
     facts = store.facts(execution)
     return None if facts is None else Grounder(Facts.model_validate_json(facts))
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep the garbage collector off: it would look through a million rows again and again, and none is in a cycle."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _manifest(store: Store, execution: str) -> Manifest:

@@ -21,11 +21,13 @@ from worker.slot import AggregatorSign, SlotSign
 from worker.stewards import Stewards
 from worker.tasks import register
 from worker.visibility import VisibilityHeartbeat
+from worker.watched import log_by
 
 _settings = worker_settings()
 _worker_pid = os.getpid()  # the pool's processes are forked later and inherit it
 app = make_app(broker_url(), max_deadline_s=_settings.max_deadline_s if _settings else DEFAULT_MAX_DEADLINE_S)
 register(app)
+log_by(_settings)
 
 app.steps["consumer"].add(VisibilityHeartbeat)
 app.steps["consumer"].add(Consuming)

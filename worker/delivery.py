@@ -19,6 +19,7 @@ from worker.breaking import breaker_of
 from worker.claiming import Claiming, Taken, claiming_of, new_token
 from worker.job import Started, measure, unmeasured
 from worker.lease import POLL_S, TTL_S, beat_of
+from worker.watched import watched
 
 MAX_ATTEMPTS = 3
 """A job that took its worker with it this often is given up as ``lost``."""
@@ -60,20 +61,22 @@ def deliver(
     assert taken.claim is not None and taken.lease is not None
     held = (taken.claim, taken.lease)
     beat_of(beat).hold(*held)
-    stored, storing_s = False, math.inf
-    try:
-        outcome = _perform(spec, Started.now(settings, taken.attempt))
-        storing_s = time.monotonic()
-        stored = not any(one.lost for one in held) and claiming.store(outcome, token)
-    finally:
-        beat_of(beat).drop(*held)
-        # A beat that came just after the outcome was stored has taken again what was given back with it.
-        if not stored or any(one.renewed_s >= storing_s for one in held):
-            with contextlib.suppress(redis.RedisError):  # they expire by themselves
-                claiming.release(taken)
-    if not stored:
-        raise SlotBusy(f"{spec.title}: the lease was lost while it ran; its figures are void")
-    breaker.note(outcome)
+    with watched(spec, taken.attempt) as tell:
+        stored, storing_s = False, math.inf
+        try:
+            outcome = _perform(spec, Started.now(settings, taken.attempt))
+            storing_s = time.monotonic()
+            stored = not any(one.lost for one in held) and claiming.store(outcome, token)
+        finally:
+            beat_of(beat).drop(*held)
+            # A beat that came just after the outcome was stored has taken again what was given back with it.
+            if not stored or any(one.renewed_s >= storing_s for one in held):
+                with contextlib.suppress(redis.RedisError):  # they expire by themselves
+                    claiming.release(taken)
+        if not stored:
+            raise SlotBusy(f"{spec.title}: the lease was lost while it ran; its figures are void")
+        breaker.note(outcome)
+        tell(outcome)
     return outcome.receipt()
 
 

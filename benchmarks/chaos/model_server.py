@@ -14,23 +14,21 @@ from typing import Any
 
 import httpx
 
+from benchmarks.chaos.ports import steady_port
 from benchmarks.reference_server.__main__ import main
 from benchmarks.reference_server.scenarios import SCENARIOS
 from benchmarks.reference_server.scene import Scene
 from benchmarks.reference_server.script import Script
-from producer.embedded_redis import free_port
 from producer.processes import Child
-
-READY_S = 60.0
 
 
 class ModelServer:
-    """One slot's server. ``calls`` are those that it logged before each kill, and those that it logs now."""
+    """One slot's server. It is not waited for: a worker waits for its server."""
 
-    def __init__(self, folder: Path, name: str, **schedule: float | str) -> None:
+    def __init__(self, folder: Path, name: str, **schedule: float) -> None:
         self.name = name
         self._log = folder / f"{name}.log"
-        self._port = free_port()
+        self._port = steady_port()
         self._schedule = schedule
         self._before: list[dict[str, Any]] = []
         self.url = f"http://127.0.0.1:{self._port}"
@@ -55,7 +53,8 @@ class ModelServer:
         self.child.stop_now()
 
     def calls(self) -> list[dict[str, Any]]:
-        """Return the log of its generations (:class:`benchmarks.reference_server.log.RequestLog`)."""
+        """Return the log of its generations (:class:`benchmarks.reference_server.log.RequestLog`), also of those
+        before it was stopped."""
         now: list[dict[str, Any]] = httpx.get(f"{self.url}/log", timeout=2).json()["requests"]
         return self._before + now
 
@@ -63,14 +62,7 @@ class ModelServer:
         options = {"port": self._port, "scenario": scenario, **self._schedule}
         arguments = [f"--{key.replace('_', '-')}={value}" for key, value in options.items()]
         command = [sys.executable, "-m", "benchmarks.chaos.model_server", *arguments]
-        child = Child(f"the server {self.name}", command, log=self._log)
-        child.wait_until(self._answers, seconds=READY_S)
-        return child
-
-    def _answers(self) -> bool:
-        with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"{self.url}/log", timeout=2).is_success
-        return False
+        return Child(f"the server {self.name}", command, log=self._log)
 
 
 def out_of_memory(scene: Scene) -> Script:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from benchmarks.chaos.model_server import ModelServer
 from benchmarks.chaos.redis_server import RedisServer
@@ -14,8 +16,10 @@ from contracts.store import Store
 from producer.processes import Child
 
 READY_S = 60.0
+NONE: Mapping[str, dict[str, str]] = MappingProxyType({})
 POOL = "chaos"
-SCHEDULE: dict[str, float | str] = {"ttft_ms": 1, "itl_ms": 1, "tokens": 12}
+MAX_DEADLINE_S = 60
+SCHEDULE: dict[str, float] = {"ttft_ms": 1, "itl_ms": 1, "tokens": 12}
 """Of a model server: calls that are next to nothing, and answers just long enough not to be degenerate."""
 
 
@@ -33,27 +37,27 @@ class Parts:
         self.aggregators: list[Child] = []
         self._children: list[Child] = []
 
-    def server(self, slot: str, **schedule: float | str) -> ModelServer:
-        """Start the slot's model server."""
-        self.servers[slot] = ModelServer(self.folder, f"server-{slot}", **(schedule or SCHEDULE))
-        return self.servers[slot]
+    def start(
+        self, *slots: str, environments: Mapping[str, dict[str, str]] = NONE, **schedule: float
+    ) -> None:
+        """Start slots with their model servers, all of one schedule, and an aggregator; wait until all are live."""
+        for slot in slots:
+            self.servers[slot] = ModelServer(self.folder, f"server-{slot}", **(schedule or SCHEDULE))
+        for slot in slots:
+            self.worker(slot, environment=environments.get(slot), wait=False)
+        aggregator = self.aggregator(wait=False)
+        for slot in slots:
+            self.workers[slot].wait_until(lambda s=slot: self._is_live(s), seconds=READY_S)  # type: ignore[misc]
+        aggregator.wait_until(self.store.has_aggregator, seconds=READY_S)
 
-    def slot(
-        self,
-        name: str,
-        *,
-        max_deadline: float = 60,
-        environment: dict[str, str] | None = None,
-        wait: bool = True,
-    ) -> Child:
-        """Start the slot's worker, with its model server where it has none yet; wait until it is live."""
-        server = self.servers.get(name) or self.server(name)
-        arguments = ["--slot", name, "--server", server.url, "--pool", POOL, "--wait", str(READY_S)]
-        arguments += ["--max-deadline", str(max_deadline)]
-        worker = self._trapped(f"worker-{name}", "worker", *arguments, environment=environment)
-        self.workers[name] = worker
+    def worker(self, slot: str, *, environment: dict[str, str] | None = None, wait: bool = True) -> Child:
+        """Start the slot's worker; wait until it is live."""
+        arguments = ["--slot", slot, "--server", self.servers[slot].url, "--pool", POOL]
+        arguments += ["--wait", str(READY_S), "--max-deadline", str(MAX_DEADLINE_S)]
+        worker = self._trapped(f"worker-{slot}", "worker", *arguments, environment=environment)
+        self.workers[slot] = worker
         if wait:
-            worker.wait_until(lambda: self._pid_of(name) == worker.pid, seconds=READY_S)
+            worker.wait_until(lambda: self._is_live(slot), seconds=READY_S)
         return worker
 
     def aggregator(self, *, wait: bool = True) -> Child:
@@ -112,9 +116,9 @@ class Parts:
             server.child.stop_now()
         self.redis.stop()
 
-    def _pid_of(self, slot: str) -> int | None:
+    def _is_live(self, slot: str) -> bool:
         status = self.store.slot(slot)
-        return None if status is None else status.pid
+        return status is not None and status.pid == self.workers[slot].pid
 
     def _trapped(
         self, name: str, package: str, *arguments: str, environment: dict[str, str] | None = None

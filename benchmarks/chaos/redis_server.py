@@ -11,9 +11,10 @@ from pathlib import Path
 
 import redis
 
+from benchmarks.chaos.ports import steady_port
 from contracts.failures import SetupError
 from contracts.redis_client import connect
-from producer.embedded_redis import binary, free_port
+from producer.embedded_redis import binary
 from producer.processes import Child
 
 READY_S = 30.0
@@ -25,7 +26,7 @@ class RedisServer:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._port = free_port()
+        self._port = steady_port()
         self._password = secrets.token_urlsafe(24)
         self._maxmemory = 0
         self.url = f"redis://:{self._password}@127.0.0.1:{self._port}/0"

@@ -18,7 +18,7 @@ from benchmarks.chaos.parts import POOL, Parts
 from producer.processes import Child
 
 CONFIGURATIONS = 10
-SCHEDULE: dict[str, float | str] = {"ttft_ms": 20, "itl_ms": 3, "tokens": 12}
+SCHEDULE = {"ttft_ms": 20, "itl_ms": 3, "tokens": 12}
 DEADLINE_S = 3
 TICK_S = 0.05
 STARTED_AGAIN_AFTER_S = 1.0
@@ -76,14 +76,11 @@ class _Repetition:
         self._injected: Counter[str] = Counter()
         self._ended_at: dict[str, float] = {}
         self._slots = [f"s{n}" for n in range(options.slots)]
+        # Half of the machines have a clock that jumps.
+        self._environments = {} if clock is None else dict.fromkeys(self._slots[::2], clock.environment)
 
     def run(self) -> Ended:
-        for slot in self._slots:
-            self._parts.server(slot, **SCHEDULE)
-            self._start_worker(slot)
-        self._parts.aggregator()
-        for slot in self._slots:
-            self._parts.workers[slot].wait_until(lambda s=slot: self._parts.store.slot(s), seconds=60)  # type: ignore[misc]
+        self._parts.start(*self._slots, environments=self._environments, **SCHEDULE)
         began = time.monotonic()
         self._target.producer = self._parts.run(self._sweep)
         ended = self._until_the_end(began)
@@ -132,7 +129,7 @@ class _Repetition:
             self._parts.aggregator(wait=False)
         for slot in self._slots:
             if self._is_due(slot, self._parts.workers[slot]):
-                self._start_worker(slot)
+                self._parts.worker(slot, environment=self._environments.get(slot), wait=False)
         return False
 
     def _is_due(self, name: str, child: Child) -> bool:
@@ -141,12 +138,6 @@ class _Repetition:
             self._ended_at.pop(name, None)
             return False
         return time.monotonic() - self._ended_at.setdefault(name, time.monotonic()) > STARTED_AGAIN_AFTER_S
-
-    def _start_worker(self, slot: str) -> None:
-        index = int(slot.removeprefix("s"))
-        shifted = self._target.clock is not None and index % 2 == 0
-        environment = self._target.clock.environment if shifted and self._target.clock is not None else {}
-        self._parts.slot(slot, environment=environment, wait=False)
 
     def _audit(self) -> Audit:
         # Of several executions, one is that of the sweep: nothing here begins it anew.

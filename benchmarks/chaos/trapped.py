@@ -8,6 +8,7 @@ The file ``deliveries`` names the job of every delivery.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
 import sys
@@ -126,16 +127,16 @@ def _trap_worker(traps: Traps) -> None:
         if taken.verdict == "taken":
             traps.strike("started", spec.job_id)
 
-    from worker import delivery
-    from worker.claiming import Claiming
-
+    delivery: Any = importlib.import_module("worker.delivery")
     measure = delivery.measure
 
     def poisonous(spec: JobSpec, started: Any) -> JobOutcome:
         traps.poison(spec.job_id)
-        return measure(spec, started)
+        outcome: JobOutcome = measure(spec, started)
+        return outcome
 
     delivery.measure = poisonous
+    from worker.claiming import Claiming
 
     _wrap(Claiming, "take", after=started)
     _wrap(
@@ -180,7 +181,8 @@ def _wrap(
 
 
 def _trap_publishing(traps: Traps) -> None:
-    original = AbstractConnection.send_packed_command
+    connection: Any = AbstractConnection
+    original = connection.send_packed_command
 
     def torn(self: Any, command: Any, check_health: bool = True) -> None:
         chunks = [command] if isinstance(command, bytes | str) else list(command)
@@ -190,7 +192,7 @@ def _trap_publishing(traps: Traps) -> None:
             traps.strike(PUBLISH_POINT)
         original(self, chunks, check_health)
 
-    AbstractConnection.send_packed_command = torn  # type: ignore[method-assign]
+    connection.send_packed_command = torn
 
 
 def _shorten_visibility() -> None:

@@ -13,7 +13,7 @@ from contracts.facts import Facts
 from contracts.manifest import Manifest
 from contracts.store.keys import EXECUTIONS, KINDS, execution_key, name_key, steward_key, sweep_key
 from contracts.store.queue_lengths import drop_units
-from contracts.store.scripts import HOLD, NEXT_GENERATION, PUT_FEEDING, SET_STATUS
+from contracts.store.scripts import CANCEL, HOLD, NEXT_GENERATION, PUT_FEEDING, SET_STATUS
 
 Status = Literal["running", "paused", "cancelled", "finished", "collected", "abandoned"]
 """``paused``: nothing new is measured until it is resumed; ``cancelled``: nothing is measured any more, its report is
@@ -47,6 +47,7 @@ class Executions:
         self._next_generation = client.register_script(NEXT_GENERATION)
         self._set_status = client.register_script(SET_STATUS)
         self._put_feeding = client.register_script(PUT_FEEDING)
+        self._cancel = client.register_script(CANCEL)
         self._hold = client.register_script(HOLD)
 
     def begin(self, manifest: Manifest, facts: Facts | None = None) -> None:
@@ -178,10 +179,12 @@ class Executions:
         return Feeding(**{name: int(value) for name, value in zip(names, values, strict=True) if value})
 
     def cancel(self, execution: str, why: str) -> bool:
-        """End an execution before its time: nothing more is measured, its report is of what there is by now."""
-        if self.set_status(execution, "cancelled", after=("running", "paused")) != "cancelled":
+        """End an execution before its time: nothing more is measured, its report is of what there is by now.
+
+        ``False``: it neither runs nor is paused.
+        """
+        if not self._cancel(keys=[execution_key(execution, "state")], args=[why]):
             return False
-        self.client.hset(execution_key(execution, "state"), "cancelled", why)
         self.next_generation(execution)
         return True
 

@@ -143,6 +143,14 @@ end
 return absent
 """
 
+CANCEL = """
+-- KEYS state; ARGV why
+local there = redis.call('HGET', KEYS[1], 'status')
+if there ~= 'running' and there ~= 'paused' then return 0 end
+redis.call('HSET', KEYS[1], 'status', 'cancelled', 'cancelled', ARGV[1])
+return 1
+"""
+
 PUT_FEEDING = """
 -- KEYS state; ARGV generation that was fed, units, known_block
 if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return 0 end

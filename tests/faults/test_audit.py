@@ -10,14 +10,11 @@ from analysis.stages_io import STAGES_FILE
 from benchmarks.chaos.audit import audit
 from benchmarks.chaos.parts import Parts
 from tests.support.chaos import cheap_sweep, ended, results_of
-from tests.support.cluster import wait_for
 
 
 def test_the_audit_tells_loss_doubling_overlap_and_silence(parts: Parts, tmp_path: Path) -> None:
-    server = parts.server("s0")
-    parts.slot("s0", wait=False)
-    parts.aggregator()
-    wait_for(lambda: parts.store.slot("s0"), what="the slot is live")
+    parts.start("s0")
+    server = parts.servers["s0"]
     assert ended(parts, parts.run(cheap_sweep(tmp_path, runs=2))).complete == 4
     (execution,), folder = parts.executions, results_of(parts)
     stages = folder / STAGES_FILE

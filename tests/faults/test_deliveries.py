@@ -35,12 +35,7 @@ def double(parts: Parts) -> int:
 
 
 def test_every_message_comes_several_times(parts: Parts, tmp_path: Path) -> None:
-    for slot in ("s0", "s1"):
-        parts.server(slot, ttft_ms=20, itl_ms=10, tokens=20)
-        parts.slot(slot, wait=False)
-    parts.aggregator()
-    for slot in ("s0", "s1"):
-        wait_for(lambda s=slot: parts.store.slot(s), what=f"slot {slot} is live")
+    parts.start("s0", "s1", ttft_ms=20, itl_ms=10, tokens=20)
     run = parts.run(cheap_sweep(tmp_path, runs=8))
     wait_for(lambda: parts.deliveries, what="the first job is delivered")
     copies = double(parts) + double(parts)
@@ -53,12 +48,8 @@ def test_every_message_comes_several_times(parts: Parts, tmp_path: Path) -> None
 
 
 def test_a_job_that_outlasts_the_visibility_timeout_is_measured_once(parts: Parts, tmp_path: Path) -> None:
-    for slot in ("s0", "s1"):
-        parts.server(slot, ttft_ms=100, itl_ms=200, tokens=30)
-        parts.slot(slot, wait=False, environment={VISIBILITY: "1"})
-    parts.aggregator()
-    for slot in ("s0", "s1"):
-        wait_for(lambda s=slot: parts.store.slot(s), what=f"slot {slot} is live")
+    environments = {slot: {VISIBILITY: "1"} for slot in ("s0", "s1")}
+    parts.start(*environments, environments=environments, ttft_ms=100, itl_ms=200, tokens=30)
     run = parts.run(cheap_sweep(tmp_path, configurations=1, runs=1, deadline=60))
     wait_for(lambda: len(parts.deliveries) > 1, what="the job is handed out again while it runs")
     found = ended(parts, run)

@@ -15,10 +15,8 @@ writing fails as on a full one (EFBIG for ENOSPC)."""
 
 
 def test_results_that_can_not_be_written_stay_in_the_store(parts: Parts, tmp_path: Path) -> None:
-    server = parts.server("s0", ttft_ms=10, itl_ms=5, tokens=20)
-    parts.slot("s0", wait=False)
-    parts.aggregator()
-    wait_for(lambda: parts.store.slot("s0"), what="the slot is live")
+    parts.start("s0", ttft_ms=10, itl_ms=5, tokens=20)
+    server = parts.servers["s0"]
     sweep = cheap_sweep(tmp_path, runs=6)
     full = parts.run(sweep)
     wait_for(server.calls, what="the first job measures")

@@ -14,15 +14,15 @@ from tests.support.cluster import wait_for
 
 def test_a_worker_may_die_anywhere_on_a_jobs_way(parts: Parts, tmp_path: Path) -> None:
     """One sweep, and each point strikes another of its jobs: the waits for their leases are one wait."""
-    parts.aggregator()
-    worker = parts.slot("s0")
+    parts.start("s0")
+    worker = parts.workers["s0"]
     run = None
     for point in MEASURE_POINTS:
         parts.arm(point)
         run = run or parts.run(cheap_sweep(tmp_path, runs=6))
         wait_for(lambda w=worker: not w.alive, what=f"the worker dies when a job is {point}")
         assert not parts.armed(point)
-        worker = parts.slot("s0")
+        worker = parts.worker("s0")
     assert run is not None
     found = ended(parts, run)
     assert (found.planned, found.complete) == (12, 12)
@@ -30,8 +30,8 @@ def test_a_worker_may_die_anywhere_on_a_jobs_way(parts: Parts, tmp_path: Path) -
 
 
 def test_a_pool_process_may_die_anywhere_on_a_jobs_way(parts: Parts, tmp_path: Path) -> None:
-    parts.aggregator()
-    worker = parts.slot("s0")
+    parts.start("s0")
+    worker = parts.workers["s0"]
     run = None
     for point in MEASURE_POINTS:
         parts.arm(point, "process")
@@ -46,9 +46,8 @@ def test_a_pool_process_may_die_anywhere_on_a_jobs_way(parts: Parts, tmp_path: P
 @pytest.mark.parametrize("point", ["called-back", "summarised", "counted", "finishing", "finished"])
 def test_an_aggregator_may_die_anywhere_in_its_callback(parts: Parts, tmp_path: Path, point: str) -> None:
     parts.arm(point)
-    parts.slot("s0", wait=False)
-    aggregator = parts.aggregator()
-    wait_for(lambda: parts.store.slot("s0"), what="the slot is live")
+    parts.start("s0")
+    (aggregator,) = parts.aggregators
     run = parts.run(cheap_sweep(tmp_path, runs=2))
     wait_for(lambda: not aggregator.alive, what=f"the aggregator dies where it is {point}")
     parts.aggregator()
@@ -57,11 +56,7 @@ def test_an_aggregator_may_die_anywhere_in_its_callback(parts: Parts, tmp_path: 
 
 
 def test_a_producer_that_dies_while_it_publishes_is_resumed(parts: Parts, tmp_path: Path) -> None:
-    parts.slot("s0", wait=False)
-    parts.slot("s1", wait=False)
-    parts.aggregator()
-    for slot in ("s0", "s1"):
-        wait_for(lambda s=slot: parts.store.slot(s), what=f"slot {slot} is live")
+    parts.start("s0", "s1")
     sweep = cheap_sweep(tmp_path, configurations=3, runs=20)
     parts.arm(PUBLISH_POINT, "process")
     first = parts.run(sweep)

@@ -12,18 +12,13 @@ from producer.processes import Child
 from tests.support.chaos import cheap_sweep, ended, for_a_while
 from tests.support.cluster import wait_for
 
-JOB = {"ttft_ms": 20, "itl_ms": 10, "tokens": 20}
+JOB: dict[str, float] = {"ttft_ms": 20, "itl_ms": 10, "tokens": 20}
 """Two calls of 210 ms: whatever is done to Redis, it is in the middle of a job."""
 
 
 def started(parts: Parts, tmp_path: Path, **sweep: int) -> Child:
     """Start two slots and a sweep; return it when it is well under way."""
-    for slot in ("s0", "s1"):
-        parts.server(slot, **JOB)
-        parts.slot(slot, wait=False)
-    parts.aggregator()
-    for slot in ("s0", "s1"):
-        wait_for(lambda s=slot: parts.store.slot(s), what=f"slot {slot} is live")
+    parts.start("s0", "s1", **JOB)
     run = parts.run(cheap_sweep(tmp_path, **sweep))
     wait_for(lambda: parts.executions and done(parts) >= 2, what="the first jobs are done")
     return run

@@ -12,7 +12,7 @@ from benchmarks.chaos.parts import Parts
 from tests.support.chaos import cheap_sweep, ended, results_of
 from tests.support.cluster import wait_for
 
-JOB = {"ttft_ms": 50, "itl_ms": 10, "tokens": 20}
+JOB: dict[str, float] = {"ttft_ms": 50, "itl_ms": 10, "tokens": 20}
 DEADLINE_S = 3
 
 
@@ -45,12 +45,7 @@ EXPECTED = {
 def test_servers_that_fail_each_in_its_way(parts: Parts, tmp_path: Path) -> None:
     """Four slots fail at once, and one is well: every job has its outcome, and every failure its reason."""
     slots = [*ILLS, "well"]
-    for slot in slots:
-        parts.server(slot, **JOB)
-        parts.slot(slot, wait=False)
-    parts.aggregator()
-    for slot in slots:
-        wait_for(lambda s=slot: parts.store.slot(s), what=f"slot {slot} is live")
+    parts.start(*slots, **JOB)
     run = parts.run(cheap_sweep(tmp_path, configurations=2, runs=15, deadline=DEADLINE_S))
     for slot in slots:
         wait_for(lambda s=slot: parts.servers[s].calls(), what=f"slot {slot} measures")
@@ -76,10 +71,8 @@ def test_servers_that_fail_each_in_its_way(parts: Parts, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("ill", ["killed", "hung"])
 def test_a_server_that_comes_back_is_measured_again(parts: Parts, tmp_path: Path, ill: str) -> None:
-    server = parts.server("s0", **JOB)
-    parts.slot("s0", wait=False)
-    parts.aggregator()
-    wait_for(lambda: parts.store.slot("s0"), what="the slot is live")
+    parts.start("s0", **JOB)
+    server = parts.servers["s0"]
     run = parts.run(cheap_sweep(tmp_path, configurations=1, runs=30, deadline=DEADLINE_S))
     wait_for(server.calls, what="the first job measures")
     (execution,) = parts.executions

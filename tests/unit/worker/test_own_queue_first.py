@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Any
 
 import pytest
@@ -43,6 +42,6 @@ def test_kombu_takes_the_own_queue_first(redis_url: str, consumed: tuple[str, st
             while len(order) < 6:
                 try:
                     connection.drain_events(timeout=5)
-                except socket.timeout:
+                except TimeoutError:
                     break
     assert order == [f"{OWN} {n}" for n in range(3)] + [f"{POOL} {n}" for n in range(3)]
