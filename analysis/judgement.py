@@ -20,7 +20,7 @@ _STAGE_RANK = {UNLOAD_STAGE: 0, "warmup": 1, INGEST_STAGE: 2, "analysis": 3, "re
 _RUN, _STAGE = Row._fields.index("run"), Row._fields.index("stage")
 _OUTCOMES: dict[str | None, Outcome | None] = {None: None, **{o.value: o for o in Outcome}}
 _OK, _TRUNCATED = Outcome.OK, Outcome.TRUNCATED
-_VALID = {None: True, **{o.value: o.valid for o in Outcome}}
+_VALID: dict[str | None, bool] = {None: True, **{o.value: o.valid for o in Outcome}}
 
 
 def rank_of(stage: str) -> int:

@@ -506,8 +506,7 @@ def _drift(data: _Data, values: Floats, logs: bool) -> Trend | None:
 
     Where loads are known, each run of a load is off by what loading did: then loads' means are regressed.
     """
-    order = data.runs.blocks if data.runs.has_blocks else data.runs.runs
-    order = order.astype(np.float64)
+    order = (data.runs.blocks if data.runs.has_blocks else data.runs.runs).astype(np.float64)
     cells, slots = data.cells, data.runs.slots
     if data.runs.has_loads:
         plot_of_cell = _plots(data, [i for i, name in enumerate(data.axes) if name in RELOADING])

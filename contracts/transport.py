@@ -11,6 +11,7 @@ from queue import Empty
 from typing import Any
 
 import kombu.transport
+from kombu.exceptions import DecodeError
 from kombu.transport import redis
 from redis.exceptions import OutOfMemoryError
 
@@ -59,12 +60,32 @@ def flaw(message: Any) -> str | None:
     )
 
 
+def _is_of_a_task(body: Any) -> bool:
+    """Whether a decoded body is one of Celery's protocol 2: arguments, named arguments, and what comes after."""
+    if not isinstance(body, list | tuple) or len(body) != 3:
+        return False
+    arguments, named, after = body
+    return isinstance(arguments, list | tuple) and isinstance(named, dict) and isinstance(after, dict)
+
+
 _PARSING = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """What kombu's JSON raises on text that is none of its own."""
 
 
+class Message(_stock.Channel.Message):  # type: ignore[misc]
+    """Refuses a task whose body is none: kombu hands ``application/data`` over as it is, whatever is accepted."""
+
+    def _decode(self) -> Any:
+        body = super()._decode()
+        if "task" in self.headers and not _is_of_a_task(body):
+            raise DecodeError("the body has not the form of a task's")
+        return body
+
+
 class Channel(_stock.Channel):  # type: ignore[misc]
     """Drops what is no JSON."""
+
+    Message = Message
 
     def _brpop_read(self, **options: Any) -> Any:
         self.connection.delivering = False
@@ -101,10 +122,22 @@ class Transport(_stock.Transport):  # type: ignore[misc]
     def _deliver(self, message: Any, queue: str) -> None:
         self.delivering = True
         why = flaw(message)
-        if why is None:
-            super()._deliver(message, queue)
-        else:
+        if why is not None:
             log.error("a message was refused: %s", why)
+            return
+        try:
+            super()._deliver(message, queue)
+        except (*self.connection_errors, *self.channel_errors):
+            raise
+        except Exception:
+            self._forget(message["properties"]["delivery_tag"])
+            raise
+
+    def _forget(self, tag: str) -> None:
+        """Acknowledge a message that ends this worker: given back, it would end the next. The reconciler misses it."""
+        for channel in self.channels:
+            if tag in channel.qos._delivered:
+                channel.qos.ack(tag)
 
 
 def install() -> None:

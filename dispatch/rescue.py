@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from contracts.breaker import Breaker
 from contracts.jobs import JobMaker
 from contracts.manifest import Manifest
+from contracts.plots import Planned
 from contracts.queues import pool_queue, rescue_queue, slot_queue
 from contracts.slots import SlotStatus
 from contracts.store import Store
@@ -67,16 +68,20 @@ class Rescuer:
 
     def _send_voided(self) -> None:
         """Send the jobs again whose outcome was taken back."""
-        voided = set(self._store.voided(self._execution))
+        voided = self._store.voided(self._execution)
         if not voided:
             return
-        rounds = self._store.rounds(self._execution)
-        known_block = self._store.feeding(self._execution).known_block
-        for name, unit in self._dispatcher.named(self._maker.units(rounds)):
+        left, found = set(voided), list[Planned]()
+        for name, unit in self._dispatcher.named(self._maker.units(self._store.rounds(self._execution))):
             for job in unit.jobs:
-                if (job_id := self._maker.job_id(job)) in voided:
+                if (job_id := self._maker.job_id(job)) in left:
                     self._feeder.outstanding.add(job_id, job, name)
-                    self._dispatcher.send_again([job], known_block=known_block, elsewhere=True)
+                    found.append(job)
+                    left.remove(job_id)
+            if not left:
+                break
+        known_block = self._store.feeding(self._execution).known_block
+        self._dispatcher.send_again(found, known_block=known_block, elsewhere=True)
         self._store.set_sent_again(self._execution, voided)
 
     def _say_who_is_absent(self, live: dict[str, SlotStatus]) -> None:

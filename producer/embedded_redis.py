@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import secrets
 import shutil
 import socket
@@ -16,6 +18,8 @@ from contracts.redis_client import connect
 from producer.processes import Child
 
 START_S = 15.0
+PORTS = range(20_000, 32_000)
+"""Below what Linux, macOS and Windows give to outgoing connections."""
 _FALLBACKS = ("valkey-server", "redis-server")
 
 
@@ -47,10 +51,19 @@ def binary() -> str:
 
 
 def free_port() -> int:
-    """Return a loopback port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a loopback port that is free now.
+
+    Not one of those that the system gives to outgoing connections: a client that tries again and again while its
+    server is down could be given the server's own port, connect with itself, and keep the server from starting.
+
+    Raises:
+        SetupError: none was found.
+    """
+    for port in random.sample(range(PORTS.start, PORTS.stop), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise SetupError(f"no free port of 100 tried between {PORTS.start} and {PORTS.stop}")
 
 
 class EmbeddedRedis:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,10 +28,14 @@ from worker.workloads.agent import STAGES, run_agent
 
 IDENTIFY_S = 10.0
 LATELY_NS = 5 * 10**9
+"""Facts of a server are asked for anew after this."""
+LOADED_NS = 100 * 10**6
+"""A server that had the model takes less for finding it (Ollama tells some 10 ms)."""
+KNOWN = 64
 
 _readers = KeptReaders()
-_lately: dict[tuple[str, str, str], tuple[int, ServerIdentity]] = {}
-"""Kind, address and model → when the last job asked who it is, and the answer."""
+_lately: dict[tuple[object, ...], tuple[int, ServerIdentity]] = {}
+"""When a job of this process asked a server who it is, and the answer."""
 
 
 @dataclass(frozen=True)
@@ -130,30 +135,53 @@ async def _measure(spec: JobSpec, started: Started) -> Measured:
             expected_digest=spec.corpus_digest,
             use_schema=spec.workload.structured == "auto" and server.supports_schema,
         )
-        # Asked again: some facts, as Ollama's context, are there only while the model is loaded.
-        identity = await _identity(server, spec.configuration.model)
-        _remember(server, spec, identity)
-        identity = identity or before
+        identity = await _identity_after(server, spec, (*prepared, *run.stages)) or before
         return Measured(identity, (*prepared, *run.stages), run.result, run.wall_s)
     finally:
         await server.aclose()
 
 
+def _key(server: ModelServer, spec: JobSpec) -> tuple[object, ...]:
+    """Return all that a server's facts depend on: they change with the model's loading."""
+    given = spec.configuration.parameters
+    return server.kind, server.url, spec.configuration.model, given.num_ctx, given.num_gpu
+
+
 def _met_lately(server: ModelServer, spec: JobSpec) -> ServerIdentity | None:
-    """Return who the server was at the end of the job just before; ``None``: it has to be asked.
+    """Return who the server was when an earlier job asked it, if that was lately; else it has to be asked.
 
     What an OpenAI-compatible server takes depends on which one it is, so it is always asked.
     """
-    known = _lately.get((server.kind, server.url, spec.configuration.model))
+    known = _lately.get(_key(server, spec))
     if server.kind == "openai" or known is None or now_ns() - known[0] > LATELY_NS:
         return None
     return known[1]
 
 
-def _remember(server: ModelServer, spec: JobSpec, identity: ServerIdentity | None) -> None:
-    _lately.clear()
+async def _identity_after(
+    server: ModelServer, spec: JobSpec, stages: Iterable[StageResult]
+) -> ServerIdentity | None:
+    """Return who the server is after the calls: some facts, as Ollama's context, are there only while it has the model.
+
+    Not asked again where it was asked lately and nothing in the calls speaks for another server, or for a model that
+    was loaded since.
+    """
+    known = _met_lately(server, spec)
+    if known is not None and all(_as_before(stage) for stage in stages):
+        return known
+    _lately.pop(_key(server, spec), None)
+    identity = await _identity(server, spec.configuration.model)
     if identity is not None:
-        _lately[server.kind, server.url, spec.configuration.model] = (now_ns(), identity)
+        if len(_lately) >= KNOWN:
+            _lately.clear()
+        _lately[_key(server, spec)] = (now_ns(), identity)
+    return identity
+
+
+def _as_before(stage: StageResult) -> bool:
+    if stage.stage == "unload" or not stage.outcome.valid:
+        return False
+    return stage.call is None or (stage.call.counters.load_ns or 0) < LOADED_NS
 
 
 async def _identity(server: ModelServer, model: str) -> ServerIdentity | None:

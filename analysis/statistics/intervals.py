@@ -96,7 +96,7 @@ def abc_interval(values: Sequence[float], level: float = LEVEL, *, expanded: boo
 def _acceleration(off: npt.NDArray[np.float64]) -> float:
     """Return BCa's acceleration of a mean from the deviations: Σ d³ / (6 (Σ d²)^1.5)."""
     squares = off * off
-    return math.fsum(squares * off) / (6 * math.fsum(squares) ** 1.5)
+    return math.fsum(squares * off) / (6 * math.pow(math.fsum(squares), 1.5))
 
 
 def _normal(n: int, level: float, expanded: bool) -> float:

@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import ssl
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -28,6 +29,7 @@ MAX_ANSWER_BYTES = 8 * 1024 * 1024
 KEEPALIVE_S = 3.0
 
 
+@lru_cache(maxsize=64)
 def split_credentials(url: str) -> tuple[str, str | None]:
     """Return the base address without credentials and slash at its end, and an Authorization header.
 

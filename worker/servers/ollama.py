@@ -11,7 +11,6 @@ from contracts.configuration import Parameters
 from contracts.outcome import ServerIdentity
 from contracts.slots import ModelLimits
 from contracts.sweep import ServerSpec
-from worker.measurement.clock import now_ns
 from worker.servers.base import CallRequest, Recording, ServerUnreachable
 from worker.servers.client import StreamClient
 from worker.servers.connection import Answer
@@ -28,12 +27,8 @@ UNKNOWN_PAUSE_S = 0.5
 """Where the server tells no time at all."""
 UNLOAD_S = 30.0
 UNLOAD_POLL_S = 0.02
-VERSION_KEPT_NS = 5 * 10**9
-"""It is asked for anew after this, and after each call that failed: so a server that was replaced is told."""
 DESCRIBED_KEPT = 64
 
-_versions: dict[str, tuple[int, str]] = {}
-"""By address: when it was asked for, and the answer."""
 _described: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = {}
 """By address and model: its entry in the list, and what ``/api/show`` said."""
 
@@ -60,7 +55,7 @@ class OllamaServer(StreamClient):
 
     async def identify(self, model: str) -> ServerIdentity:
         # One after the other: the calls then find one connection, and where nothing answers, no others wait.
-        version = await self._version()
+        version = await self._connection.ask("/api/version")
         running = await self._connection.ask("/api/ps")
         loaded = _entry(running, model)
         listed, described = await self._model(model, string(loaded.get("digest")))
@@ -70,7 +65,7 @@ class OllamaServer(StreamClient):
             kind=self.kind,
             url=self.url,
             software="Ollama",
-            version=version,
+            version=string((version.object or {}).get("version")),
             model=string(listed.get("name")) or string(loaded.get("name")),
             digest=string(listed.get("digest")) or string(loaded.get("digest")),
             quantisation=_first(details, "quantization_level"),
@@ -81,16 +76,6 @@ class OllamaServer(StreamClient):
             size_bytes=CounterReader().size("size", loaded.get("size")),
             vram_bytes=CounterReader().size("size_vram", loaded.get("size_vram")),
         )
-
-    async def _version(self) -> str | None:
-        known = _versions.get(self.url)
-        if known is not None and now_ns() - known[0] < VERSION_KEPT_NS:
-            return known[1]
-        answer = await self._connection.ask("/api/version")
-        version = string((answer.object or {}).get("version"))
-        if version is not None:
-            _versions[self.url] = (now_ns(), version)
-        return version
 
     async def _model(self, model: str, digest: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what the server lists and shows of a model.
@@ -139,8 +124,6 @@ class OllamaServer(StreamClient):
         await asyncio.sleep(min(self._pause_s, max(timeout_s, 0.0)))
         result = await send(self._connection, generate_request(request), sending)
         self._pause_s = pause_after(result.settled())
-        if result.failure is not None or result.refusal is not None:
-            _versions.pop(self.url, None)
         return self._recording(request, result, read_generate, structured=request.answer_schema is not None)
 
 
