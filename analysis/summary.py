@@ -40,7 +40,7 @@ from analysis.same_text import same_text
 from analysis.shown_run import choose
 from analysis.statistics.description import describe
 from analysis.statistics.estimate import SdKind, estimate
-from analysis.statistics.sequential import LAST_LOOK
+from analysis.statistics.interval import LAST_LOOK
 from analysis.table import Columns, Values, distinct, first_known, known
 from analysis.telemetry import telemetry_by_stage
 from analysis.trends import adjust_trends, configuration_trends

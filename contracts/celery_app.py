@@ -9,7 +9,7 @@ from __future__ import annotations
 from celery import Celery
 from kombu import Queue
 
-from contracts import refusals, transport
+from contracts import own_queue_first, refusals, transport
 from contracts.queues import AGGREGATE, AGGREGATE_QUEUE, DECIDE, FINALISE, PRIORITY_STEPS, SEPARATOR
 from contracts.signing import serializer
 from contracts.tls import address
@@ -48,6 +48,7 @@ def make_app(broker: str, *, max_deadline_s: float) -> Celery:
         "health_check_interval": 10,
         "priority_steps": list(PRIORITY_STEPS),
         "sep": SEPARATOR,
+        "queue_order_strategy": own_queue_first.PATH,
         "socket_keepalive": True,
     }
     backend = f"contracts.chord_backend:PersistentChordBackend+{where.url}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any, Literal
 
 from contracts.base import SCHEMA_VERSION, Strict, content_hash
@@ -40,7 +39,7 @@ class JobSpec(Strict):
     deadline_s: float
     pool: Name
 
-    @cached_property
+    @property
     def job_id(self) -> str:
         """Content hash, 16 hex digits; the same for the same sweep file and corpus on any machine."""
         return content_hash(self.content())

@@ -71,6 +71,15 @@ class SlotIdentity(Strict):
     """``None``: the slot was never calibrated."""
 
 
+class TakenBack(Strict):
+    """Outcomes of a slot whose model server failed, whose jobs were measured once more."""
+
+    slot: str
+    jobs: int
+    why: str
+    """What the server failed by, at last."""
+
+
 class Manifest(Strict):
     """One execution of one sweep."""
 
@@ -103,6 +112,7 @@ class Manifest(Strict):
     """Name of the configuration that the sweep file makes the baseline; ``None``: it names none."""
     cancelled: str | None = None
     """Why the execution was ended before its time; ``None``: it was not."""
+    taken_back: tuple[TakenBack, ...] = ()
     standings: tuple[Standing, ...] = ()
     """Why each configuration has as many runs as it has, of a sweep that runs until precise."""
     ended_because: str | None = None

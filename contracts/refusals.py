@@ -11,12 +11,16 @@ MAX_CHARS = 300
 
 _CONSUMER = "celery.worker.consumer.consumer"
 _TRACE = "celery.app.trace"
+_TRANSPORT = "kombu.transport.redis"
 _WITH_REASON = {
     "Received invalid task message": "a message was refused: %s",
     "Can't decode message body": "a message was refused: %s",
     "Received unregistered task of type": "a message was refused: there is no task %s",
 }
-_WITHOUT = {"Received and deleted unknown message": "a message was refused: it has not the form of a task"}
+_WITHOUT = {
+    "Received and deleted unknown message": "a message was refused: it has not the form of a task",
+    "Cannot process event on channel": "a message was refused: no JSON",
+}
 
 
 class OneLine(logging.Filter):
@@ -42,7 +46,7 @@ class OneLine(logging.Filter):
 
 def shorten() -> None:
     """Have this process say it so. A second call changes nothing."""
-    for name in (_CONSUMER, _TRACE):
+    for name in (_CONSUMER, _TRACE, _TRANSPORT):
         logger = logging.getLogger(name)
         if not any(isinstance(known, OneLine) for known in logger.filters):
             logger.addFilter(OneLine())

@@ -481,7 +481,7 @@ def main() -> NoReturn:
     try:
         cli(standalone_mode=False)
     except ChimeraError as error:
-        click.echo(f"chimera: {error}", err=True)
+        _say_error(str(error))
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
@@ -496,9 +496,16 @@ def main() -> NoReturn:
     except Exception as error:  # the last resort: one line, and the whole story on request
         if os.environ.get(DEBUG):
             raise
-        click.echo(f"chimera: {type(error).__name__}: {error} ({DEBUG}=1 shows where)", err=True)
+        _say_error(f"{type(error).__name__}: {error} ({DEBUG}=1 shows where)")
         sys.exit(1)
     sys.exit(0)
+
+
+def _say_error(text: str) -> None:
+    """Names of files and words of servers may be in it: control characters are shown, not obeyed."""
+    from analysis.rendering.plain import visible
+
+    click.echo(f"chimera: {visible(text)}", err=True)
 
 
 def _watched(log_format: str, metrics_port: int | None, metrics_address: str) -> list[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from analysis.rendering.plain import one_line
 from contracts.breaker import Breaker
 from contracts.celery_app import make_app
 from contracts.failures import ChimeraError
@@ -26,7 +28,16 @@ REPLY_S = 1.5
 
 
 def examine(url: str | None) -> Iterator[Finding]:
-    """Look at the broker's cluster, or at what the embedded default needs where there is no broker."""
+    """Look at the broker's cluster, or at what the embedded default needs where there is no broker.
+
+    Names of models and words of servers are in what is found: control characters are made visible.
+    """
+    for finding in _examine(url):
+        advice = None if finding.advice is None else one_line(finding.advice)
+        yield replace(finding, what=one_line(finding.what), advice=advice)
+
+
+def _examine(url: str | None) -> Iterator[Finding]:
     if url is None:
         yield Finding(
             "broker", None, "none given and no embedded one runs; 'chimera run' would start its own"

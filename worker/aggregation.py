@@ -26,7 +26,7 @@ from analysis.table import Values
 from contracts.facts import Facts
 from contracts.failures import ChimeraError
 from contracts.jobs import JobMaker
-from contracts.manifest import Manifest, SlotIdentity
+from contracts.manifest import Manifest, SlotIdentity, TakenBack
 from contracts.outcome import JobOutcome, ServerIdentity
 from contracts.records import StageRecord, records_of
 from contracts.store import CHUNK, Store
@@ -85,10 +85,15 @@ def finalise(store: Store, execution: str) -> dict[str, Any]:
     finished = manifest.with_rounds(rounds).model_copy(
         update={
             "cancelled": cancelled,
+            "taken_back": tuple(
+                TakenBack(slot=slot, jobs=jobs, why=why)
+                for slot, (jobs, why) in store.taken_back(execution).items()
+            ),
             "finished_at": datetime.now(UTC),
             "slots": tuple(store.slot_identities(execution)),
         }
     )
+    store.renew_finaliser(execution)
     with _undisturbed():
         summaries = list(_summaries(store, execution, [c.id for c in manifest.configurations]))
         made = documents(summarise_sweep(summaries, finished))
@@ -145,9 +150,7 @@ def _fields(store: Store, execution: str, kind: str, names: Sequence[str]) -> It
         yield from ask("HMGET", execution_key(execution, kind), *part, **{NEVER_DECODE: []})
 
 
-def _note_slots(
-    store: Store, execution: str, job_ids: Iterable[str], summary: ConfigurationSummary
-) -> None:
+def _note_slots(store: Store, execution: str, job_ids: Iterable[str], summary: ConfigurationSummary) -> None:
     """Record who measured, of slots that are not recorded yet: by an outcome of each."""
     known = _slots_noted(store, execution)
     ids = list(job_ids)

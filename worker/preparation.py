@@ -10,6 +10,7 @@ from contracts.call import CallResult, Outcome
 from contracts.configuration import Parameters
 from contracts.job import JobSpec
 from contracts.outcome import StageResult
+from contracts.plots import plot_of
 from worker.measurement.clock import now_ns
 from worker.servers import ModelServer
 from worker.workloads.agent import WARMUP_PROMPT
@@ -20,6 +21,24 @@ WARMUP_TOKENS = 8
 
 Call = Callable[[str, Parameters, dict[str, Any] | None], Awaitable[CallResult]]
 """``(prompt, parameters, schema)`` → the call."""
+
+
+class _Plot:
+    """Which load of which plot this process measured last: within one, the server keeps what it has loaded."""
+
+    def __init__(self) -> None:
+        self._last: tuple[str, str, int] | None = None
+
+    def goes_on(self, spec: JobSpec) -> bool:
+        """Return whether the job goes on with it."""
+        before = self._last
+        self._last = None
+        if spec.load is not None:
+            self._last = (spec.execution, plot_of(spec.configuration), spec.load)
+        return self._last is not None and self._last == before
+
+
+_plot = _Plot()
 
 
 class NotPrepared(Exception):
@@ -37,7 +56,8 @@ async def prepare(spec: JobSpec, server: ModelServer, call: Call) -> tuple[Stage
         NotPrepared: the model could not be unloaded.
     """
     stages = []
-    if spec.warmup == "unload" or spec.reset:
+    goes_on = _plot.goes_on(spec)
+    if spec.warmup == "unload" or (spec.reset and not goes_on):
         stages.append(await _unload(spec.configuration.model, server))
     warmups = 0 if spec.warmup == "unload" else spec.warmup
     short = spec.configuration.parameters.model_copy(update={"num_predict": WARMUP_TOKENS})

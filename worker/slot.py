@@ -18,7 +18,7 @@ from contracts.settings import WorkerSettings
 from contracts.slots import ModelLimits, SlotStatus
 from contracts.store import Store
 from contracts.sweep import ServerKind, ServerSpec
-from worker.heartbeat import TTL_S
+from worker.heartbeat import BEAT_S, TTL_S
 from worker.servers import open_server
 from worker.telemetry.host import boot_id, host_identity
 
@@ -56,7 +56,7 @@ async def _models(kind: ServerKind, url: str) -> list[str]:
 
 
 class SlotSign:
-    """Shows the slot's status; asks its server every ``PROBE_EVERY_S``, and never while it is measured."""
+    """Shows the slot's status; asks its server every ``PROBE_EVERY_S``, sooner where it fails, never while it is measured."""
 
     def __init__(self, settings: WorkerSettings, store: Store) -> None:
         self._settings = settings
@@ -71,7 +71,8 @@ class SlotSign:
 
     def show(self) -> None:
         now = time.monotonic()
-        if now - self._probed >= PROBE_EVERY_S and not self._store.leased(self._settings.slot):
+        pause_s = PROBE_EVERY_S if self._problem is None else BEAT_S
+        if now - self._probed >= pause_s and not self._store.leased(self._settings.slot):
             self._models, self._problem = probe(self._settings.server)
             self._ask_limits()
             self._probed = now

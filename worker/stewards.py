@@ -52,4 +52,5 @@ class Stewards:
         for execution in live:
             if execution not in self._stewards and self._store.manifest(execution) is not None:
                 self._stewards[execution] = Steward(self._store, self._app, execution)
-        return any([steward.look() for steward in self._stewards.values()])
+        held = [steward.look() for steward in self._stewards.values()]
+        return any(held)

@@ -19,6 +19,7 @@ from contracts.settings import WorkerSettings, broker_url, worker_settings
 from contracts.signing import require_kind
 from contracts.store import Store, lease_key
 from dispatch.dispatcher import Dispatcher
+from worker.breaking import breaker_of
 from worker.delivery import PATIENCE_S, SlotBusy, deliver
 from worker.lease import Lease
 
@@ -95,6 +96,8 @@ def register(app: Celery) -> None:
         """Move a unit's jobs into the queue of this slot, which is served before the pool's."""
         require_kind(kind, "take_plot")
         settings = _slot_settings()
+        if breaker_of(settings, _store()).is_open():
+            raise Reject(f"slot {settings.slot} is out: its server fails", requeue=True)
         if _store().generation(execution) != generation:
             return {"unit": unit, "superseded": True}
         return {"unit": unit, "jobs": _store().take_unit(execution, unit, settings.slot)}

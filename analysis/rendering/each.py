@@ -6,8 +6,6 @@ from typing import Final, Literal
 
 from analysis.models import SweepSummary
 from analysis.naming import file_slug
-from analysis.rendering.layout import agent_report, configuration_report
-from analysis.rendering.markdown import render_document
 
 Layout = Literal["configuration", "agent"]
 
@@ -16,6 +14,9 @@ FOLDERS: Final[dict[Layout, str]] = {"configuration": "configurations", "agent":
 
 def render_each(summary: SweepSummary, layout: Layout) -> dict[str, str]:
     """Return file name → Markdown, in the summary's order; no two names are the same."""
+    from analysis.rendering.layout import agent_report, configuration_report
+    from analysis.rendering.markdown import render_document
+
     made: dict[str, str] = {}
     for c in summary.configurations:
         document = configuration_report(c, summary) if layout == "configuration" else agent_report(c, summary)

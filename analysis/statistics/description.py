@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from analysis.statistics import sequential
 from analysis.statistics.estimate import Estimate, SdKind, moments
-from analysis.statistics.interval import Interval
-from analysis.statistics.intervals import mean_interval, median_interval
+from analysis.statistics.interval import LAST_LOOK, Interval
 from analysis.statistics.percentiles import Percentile, percentiles
 from analysis.statistics.quantiles import quantile_of_sorted
 
@@ -44,7 +42,7 @@ def describe(
     kind: SdKind = "sample",
     *,
     confidence_sequence: bool = False,
-    last: int = sequential.LAST_LOOK,
+    last: int = LAST_LOOK,
 ) -> Description:
     """Describe the known values; a ``None`` is left out, and ``n`` shows it.
 
@@ -55,6 +53,10 @@ def describe(
     mean's interval is one that holds at whichever number one stops, and the median has none: its interval is
     for a fixed number.
     """
+    # Models are read where nothing is estimated, in workers and producers: scipy is most of a small process's memory.
+    from analysis.statistics import sequential
+    from analysis.statistics.intervals import mean_interval, median_interval
+
     known = sorted(map(float, [value for value in values if value is not None]))
     if not known:
         return Description.none()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import ConfigDict
 
 from analysis.statistics.plain import STRICT
 
+LAST_LOOK: Final = 30
+"""The most runs that a configuration gets, where nothing else is said."""
 LEVEL = 0.95
 """Confidence of every interval of a report."""
 

@@ -8,7 +8,6 @@ from functools import cache
 from typing import ClassVar
 
 from pydantic import ConfigDict
-from scipy import special
 
 from analysis.statistics.plain import STRICT
 from analysis.statistics.quantiles import quantile
@@ -45,6 +44,8 @@ def needed(percent: float) -> int:
     if not 50 <= percent < 100:
         raise ValueError(f"a tail percentile is at least 50 and below 100, not {percent}")
     p = percent / 100
+    from scipy import special  # see analysis.statistics.description
+
     z = float(special.ndtri((1 - _CONFIDENCE) / 2))
     return round(z * z * p * (1 - p) / ((1 - p) * _MARGIN) ** 2)
 

@@ -10,12 +10,10 @@ from typing import Final
 import numpy as np
 from scipy import special
 
-from analysis.statistics.interval import LEVEL, Interval
+from analysis.statistics.interval import LAST_LOOK, LEVEL, Interval
 
 FIRST_LOOK: Final = 3
 """Fewer values have no interval."""
-LAST_LOOK: Final = 30
-"""The most runs that a configuration gets, where nothing else is said."""
 
 LOOKS: Final[dict[int, float]] = {
     5: 0.0229,

@@ -18,7 +18,12 @@ from worker.telemetry.host import boot_id, host_identity
 TOKENS = 32
 TTFT_NS, ITL_NS, NOISE = 50_000_000, 10_000_000, 0.03
 WORDS = 60
-_VOCABULARY = [hashlib.sha256(str(n).encode()).hexdigest()[: 3 + n % 7] for n in range(2000)]
+FIGURES = 0.05
+"""Share of the words that are figures, which the aggregator checks against the ingested files."""
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
+_VOCABULARY = [
+    hashlib.sha256(str(n).encode()).hexdigest()[: 3 + n % 7].translate(_LETTERS) for n in range(2000)
+]
 
 
 def outcome_of(spec: JobSpec, started: Started) -> JobOutcome:
@@ -114,7 +119,9 @@ def _stage(name: str, started: Started, rng: random.Random, *, measured: bool = 
 
 
 def _text(rng: random.Random, words: int) -> str:
-    return " ".join(rng.choices(_VOCABULARY, k=words))
+    return " ".join(
+        str(rng.randrange(1000)) if rng.random() < FIGURES else rng.choice(_VOCABULARY) for _ in range(words)
+    )
 
 
 @cache

@@ -58,14 +58,14 @@ class Jobs:
             pipe.hdel(execution_key(execution, "running"), job_id)
             pipe.execute()
 
-    def put_outcome(self, outcome: JobOutcome) -> bool:
-        """Store an outcome; return whether it is the one that counts.
+    def put_outcome(self, outcome: JobOutcome, prepared: bytes = b"") -> bool:
+        """Store an outcome, with the same as it is summarised; return whether it is the one that counts.
 
         The first valid one counts, or the first at all as long as none is valid; once the configuration is
         summarised nothing changes any more. The others are kept as well (:meth:`other_outcomes`).
         """
         keys = [execution_key(outcome.execution, kind) for kind in OUTCOME_KINDS]
-        return bool(self._put_outcome(keys=keys, args=outcome_arguments(outcome)))
+        return bool(self._put_outcome(keys=keys, args=outcome_arguments(outcome, prepared)))
 
     def void(self, execution: str, jobs: Mapping[str, str], *, slot: str, why: str) -> list[str]:
         """Take failed outcomes back, so that their jobs are measured once more; return the ids of those taken.
@@ -73,7 +73,17 @@ class Jobs:
         ``jobs``: job id → configuration id, of a ``slot`` whose server failed: ``why``. A job is taken back once, and only while its configuration's summary is
         due; it is sent again by the execution's steward.
         """
-        kinds = ("outcomes", "failed", "others", "counts", "due", "voided", "attempts", "taken_back")
+        kinds = (
+            "outcomes",
+            "failed",
+            "others",
+            "counts",
+            "due",
+            "voided",
+            "attempts",
+            "taken_back",
+            "prepared",
+        )
         keys = [execution_key(execution, kind) for kind in kinds]
         arguments = [slot, why, *(part for pair in jobs.items() for part in pair)]
         return cast(list[str], self._void(keys=keys, args=arguments)) if jobs else []
@@ -176,11 +186,11 @@ class Jobs:
         self.client.hdel(execution_key(execution, "running"), job_id)
 
 
-OUTCOME_KINDS = ("outcomes", "failed", "others", "counts", "due", "running", "state")
+OUTCOME_KINDS = ("outcomes", "failed", "others", "counts", "due", "running", "state", "prepared")
 """Keys of the script that stores an outcome, in its order."""
 
 
-def outcome_arguments(outcome: JobOutcome) -> list[str | bytes]:
+def outcome_arguments(outcome: JobOutcome, prepared: bytes = b"") -> list[str | bytes]:
     """Return the arguments of the script that stores an outcome."""
     job_ms = (outcome.ended_ns - outcome.started_ns) / 1e6
     loads = [s.call.counters.load_ns for s in outcome.stages if s.call is not None]
@@ -193,6 +203,7 @@ def outcome_arguments(outcome: JobOutcome) -> list[str | bytes]:
         outcome.slot,
         f"{job_ms:.3f}",
         "" if load_ns is None else f"{load_ns / 1e6:.3f}",
+        prepared,
     ]
 
 

@@ -9,6 +9,7 @@
     chimera:x:<execution>:facts         Facts of the ingested files, JSON
     chimera:x:<execution>:state         hash: status, generation, how far it is published, problem, base_dir, time spent
     chimera:x:<execution>:outcomes      hash: job id → JobOutcome that counts, compressed
+    chimera:x:<execution>:prepared      hash: job id → what its summary needs of the outcome (analysis.prepared)
     chimera:x:<execution>:others        hash: <job id>:<n> → JobOutcome that does not count, compressed
     chimera:x:<execution>:failed        hash: job id → what its outcome failed by, and the job's time, ms
     chimera:x:<execution>:voided        hash: job id → "waiting" until it was sent again, then "sent"

@@ -6,9 +6,10 @@ Times are those of Redis, in ms: one clock for all. Where a script writes them, 
 from __future__ import annotations
 
 PUT_OUTCOME = """
--- KEYS outcomes, failed, others, counts, due, running, state
--- ARGV job, text, why ('' where valid), configuration, slot, ms of the job, ms of its longest load ('' where none)
-local job, text, why, configuration, slot, ms, load = unpack(ARGV)
+-- KEYS outcomes, failed, others, counts, due, running, state, prepared
+-- ARGV job, text, why ('' where valid), configuration, slot, ms of the job, ms of its longest load ('' where none),
+--   the prepared run
+local job, text, why, configuration, slot, ms, load, prepared = unpack(ARGV)
 local function count(name, by) redis.call('HINCRBY', KEYS[4], name, by) end
 local function add(name, by) redis.call('HINCRBYFLOAT', KEYS[4], name, by) end
 local function keep(other) redis.call('HSET', KEYS[3], job .. ':' .. redis.call('HLEN', KEYS[3]), other) end
@@ -42,6 +43,7 @@ end
 add('ms:' .. configuration, ms)
 add('ms2:' .. configuration, ms * ms)
 redis.call('HSET', KEYS[1], job, text)
+if prepared ~= '' then redis.call('HSET', KEYS[8], job, prepared) else redis.call('HDEL', KEYS[8], job) end
 if why ~= '' then
   redis.call('HSET', KEYS[2], job, why .. ' ' .. ms)
   count('failed:' .. configuration, 1)
@@ -51,7 +53,7 @@ return 1
 """
 
 VOID = """
--- KEYS outcomes, failed, others, counts, due, voided, attempts, taken_back
+-- KEYS outcomes, failed, others, counts, due, voided, attempts, taken_back, prepared
 -- ARGV slot, why, job, configuration, job, configuration, …
 local voided = {}
 for i = 3, #ARGV, 2 do
@@ -63,6 +65,7 @@ for i = 3, #ARGV, 2 do
     redis.call('HDEL', KEYS[1], job)
     redis.call('HDEL', KEYS[2], job)
     redis.call('HDEL', KEYS[7], job)
+    redis.call('HDEL', KEYS[9], job)
     redis.call('HINCRBY', KEYS[4], 'failed:' .. configuration, -1)
     redis.call('HINCRBY', KEYS[4], 'why:' .. why, -1)
     redis.call('HINCRBY', KEYS[4], 'done:' .. configuration, -1)

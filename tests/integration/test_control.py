@@ -118,6 +118,6 @@ def test_a_changed_sweep_is_not_resumed_and_the_difference_is_shown(running: Run
     assert "  axes.temperature: [0.2, 0.8] → [0.2, 0.9]" in str(refused.value)
     write_sweep(running.folder, runs=RUNS)
     (running.folder / "corpus" / "c.md").write_text("other")
-    with pytest.raises(InputError, match="the files below workload.paths"):
+    with pytest.raises(InputError, match=r"the files below workload\.paths"):
         resume(running.options(), Console())
     assert resume(running.options(running.execution), Console()) == running.results

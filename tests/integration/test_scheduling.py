@@ -119,14 +119,13 @@ def test_two_sweeps_of_one_priority_share_the_slots(cluster: Cluster, tmp_path: 
     runs = []
     for name in ("one", "two"):
         runs.append(cluster.start_run(sweep_in(tmp_path, name, runs=30, axes={"temperature": [0.5]})))
-        wait_for(lambda n=len(runs): len(cluster.store.running_in("test")) == n, what=f"sweep {name} begins")
+        count = len(runs)
+        wait_for(lambda n=count: len(cluster.store.running_in("test")) == n, what=f"sweep {name} begins")
     ended(runs)
     both = sorted(
-        (
-            (o.started_ns, name)
-            for name in ("one", "two")
-            for o in outcomes_of(cluster, folder_of(cluster, name))
-        )
+        (o.started_ns, name)
+        for name in ("one", "two")
+        for o in outcomes_of(cluster, folder_of(cluster, name))
     )
     names = [name for _, name in both]
     first = names.index("two")

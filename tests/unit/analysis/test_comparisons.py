@@ -18,9 +18,8 @@ from analysis.comparisons import (
     with_holm,
 )
 from analysis.metrics import BY_KEY, DURATION, ITL, METRICS, THROUGHPUT, TTFT
-from analysis.models import Call, Comparison, ConfigurationSummary, SweepFloor
+from analysis.models import Comparison, ConfigurationSummary, SweepFloor
 from benchmarks.statistics.simulated import configuration, run
-from contracts.call import Outcome
 from contracts.failures import InputError
 
 FLOOR = SweepFloor(ttft_ms=0.5, rate_percent=0.4, slots=("s0",))

@@ -125,7 +125,7 @@ def test_cold_calls_that_were_asked_for_are_no_reason_to_distrust(record, manife
     summary = summarise_records(records, asked)
     assert list(hardware.cold_mixed(summary)) == []
     markdown = render_markdown(summary)
-    assert "- … and 2 more: summary.json names them all." in markdown
+    assert "- … and 2 more: stages.jsonl holds them all." in markdown
 
 
 def test_layers_that_ollama_keeps_from_another_configuration(record, manifest) -> None:

@@ -105,7 +105,7 @@ def test_no_slot_waits_for_the_feeder_once_the_window_has_grown(slots: int, rate
 @pytest.mark.parametrize(
     ("slots", "job_s", "begin", "settled", "end"),
     [
-        (8, 30.0, 100, 600, 12_000),
+        (8, 30.0, 100, 600, 5_000),
         (8, 1.0, 30, 60, 400),
         (8, 8 / 300, 10, 25, 60),
         (2, 2 / 300, 10, 25, 60),
@@ -142,20 +142,20 @@ def test_the_slots_of_a_sweep_that_ends_go_to_the_other_one() -> None:
 
 
 def test_short_jobs_get_half_of_the_slots_beside_long_units() -> None:
-    plots, jobs = Sweep(0, 1000, plots=True), Sweep(3000, 30)
+    plots, jobs = Sweep(0, 200, plots=True), Sweep(600, 6)
     pool = Pool(8, [plots, jobs])
-    pool.run(30_000)
+    pool.run(6000)
     # A unit's ticket waits behind the window of jobs, in which time the slot is theirs.
-    assert jobs.time(8000, 30_000) / (8 * 22_000) == pytest.approx(0.53, abs=0.03)
-    assert pool.idle(10, 30_000) < 0.001 * 8 * 30_000
+    assert jobs.time(1600, 6000) / (8 * 4400) == pytest.approx(0.53, abs=0.04)
+    assert pool.idle(10, 6000) < 0.002 * 8 * 6000
 
 
 def test_two_sweeps_with_plots_share_the_slots_and_leave_none_idle() -> None:
-    sweeps = [Sweep(0, 1000, plots=True), Sweep(1500, 400, plots=True)]
+    sweeps = [Sweep(0, 200, plots=True), Sweep(300, 80, plots=True)]
     pool = Pool(8, sweeps)
-    pool.run(40_000)
-    assert sweeps[1].time(5000, 40_000) / (8 * 35_000) == pytest.approx(0.5, abs=0.05)
-    assert pool.idle(10, 40_000) < 0.001 * 8 * 40_000
+    pool.run(8000)
+    assert sweeps[1].time(1000, 8000) / (8 * 7000) == pytest.approx(0.5, abs=0.05)
+    assert pool.idle(10, 8000) < 0.002 * 8 * 8000
 
 
 def test_the_slots_that_a_sweep_with_plots_left_to_another_are_its_own_when_that_one_ends() -> None:
