@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Protocol
 
 from analysis.models import OverRuns, RunFigures, StageOverRuns, ThroughputMethod
 from analysis.rows import Sampled, time_of
@@ -21,8 +21,13 @@ _MS_PER_S = NS_PER_S / NS_PER_MS
 NO_RECORD = "no record"
 SUSPECT = "suspect"
 
-Describe: TypeAlias = Callable[[Iterable[float | None]], Description]
-"""How figures over runs are described: with which sd, and whether the number of runs was fixed beforehand."""
+class Describe(Protocol):
+    """How figures over runs are described: with which sd, and whether the number of runs was fixed beforehand."""
+
+    def __call__(
+        self, values: Iterable[float | None], *, loads: Sequence[int | None] | None = None
+    ) -> Description: ...
+
 
 _VALID, _COLD, _SUSPECT, _SAMPLED = place("valid"), place("cold"), place("suspect"), place("sampled")
 _RATE, _TTFT, _ITL, _DURATION = (
@@ -67,8 +72,10 @@ def over_runs(
     whole = [run for run in runs if run.complete]
     complete = {run.run for run in whole}
 
+    loads = [run.load for run in whole]
+
     def described(name: str) -> Description:
-        return describe([getattr(run, name) for run in whole])
+        return describe([getattr(run, name) for run in whole], loads=loads)
 
     of_whole = valid.rows if len(whole) == len(runs) else valid.where([run in complete for run in valid.run]).rows
     return OverRuns(
@@ -122,6 +129,7 @@ def _stage(
                 excluded[why] = excluded.get(why, 0) + 1
     cold = valid.where(one is True for one in valid.cold) if True in valid.cold else Calls([])
     warm = valid.where(one is not True for one in valid.cold) if len(cold) else valid
+    lasting = warm if len(warm) else valid
     absent = len(runs | set(range(1, (planned or 0) + 1))) - len(found)
     if absent > 0:
         excluded[NO_RECORD] = absent
@@ -130,15 +138,15 @@ def _stage(
         planned=planned,
         ok=len(valid),
         excluded=excluded,
-        throughput_tok_s=describe(valid.throughput_tok_s),
-        ttft_ms=describe(warm.ttft_ms),
-        ttft_cold_ms=describe(cold.ttft_ms),
-        itl_ms=describe(valid.itl_mean_ms),
-        duration_ms=describe((warm if len(warm) else valid).total_duration_ms),
-        tokens=describe(valid.tokens),
-        prompt_eval_ms=describe(valid.prompt_eval_ms),
-        eval_ms=describe(valid.eval_ms),
-        load_ms=describe(valid.load_ms),
+        throughput_tok_s=describe(valid.throughput_tok_s, loads=valid.load),
+        ttft_ms=describe(warm.ttft_ms, loads=warm.load),
+        ttft_cold_ms=describe(cold.ttft_ms, loads=cold.load),
+        itl_ms=describe(valid.itl_mean_ms, loads=valid.load),
+        duration_ms=describe(lasting.total_duration_ms, loads=lasting.load),
+        tokens=describe(valid.tokens, loads=valid.load),
+        prompt_eval_ms=describe(valid.prompt_eval_ms, loads=valid.load),
+        eval_ms=describe(valid.eval_ms, loads=valid.load),
+        load_ms=describe(valid.load_ms, loads=valid.load),
         call_duration_ms=estimate(valid.total_duration_ms, sd),
     )
 

@@ -109,16 +109,6 @@ def plot_of(c: ConfigurationSummary) -> Plot:
     return tuple(c.model if axis == "model" else given.get(axis) for axis in RELOADING)
 
 
-def load_means(values: Sequence[float], loads: Sequence[int | None]) -> list[float]:
-    """Return the mean of each load, in the order of the loads; the values themselves where a load is not known."""
-    if not values or None in loads:
-        return list(values)
-    of_load: dict[int, list[float]] = {}
-    for value, load in zip(values, loads, strict=True):
-        of_load.setdefault(load or 0, []).append(value)
-    return [sum(found) / len(found) for _, found in sorted(of_load.items())]
-
-
 def _sample(runs: Sequence[RunFigures], metric: Metric) -> Sample:
     key = metric.key
     known = [run for run in runs if run.complete and getattr(run, key) is not None]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from analysis.metrics import DURATION, ENERGY, METRICS, Metric
 from analysis.models import ConfigurationTrend, RunFigures, Trend
+from analysis.statistics.description import load_means
 from analysis.statistics.holm import holm
 from analysis.statistics.trend import slope
 
@@ -17,8 +18,9 @@ def configuration_trends(runs: Sequence[RunFigures]) -> tuple[ConfigurationTrend
     """Return the trend of each metric over the complete runs in time; one with fewer than two values has none.
 
     In time: by when they began, or by their numbers where that is not known of all. Of figures that hold a cold
-    call's loading only those of runs without one count: first runs load the model, and that is no trend. Nothing
-    is called drifting before :func:`adjust_trends` has seen all configurations.
+    call's loading only those of runs without one count: first runs load the model, and that is no trend. Where loads
+    are known, each load's mean is one value: its runs share what loading did. Nothing is called drifting before
+    :func:`adjust_trends` has seen all configurations.
     """
     ordered = _in_time([run for run in runs if run.complete])
     series = ((metric.key, _known(metric, ordered)) for metric in METRICS)
@@ -36,7 +38,8 @@ def _in_time(runs: Sequence[RunFigures]) -> list[RunFigures]:
 
 def _known(metric: Metric, runs: Sequence[RunFigures]) -> list[float]:
     warm = [run for run in runs if metric not in _WITH_LOADING or not run.cold_calls]
-    return [value for run in warm if (value := getattr(run, metric.key)) is not None]
+    both = [(value, run.load) for run in warm if (value := getattr(run, metric.key)) is not None]
+    return load_means([value for value, _ in both], [load for _, load in both])
 
 
 def _trend(values: Sequence[float]) -> Trend:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from analysis.statistics.estimate import Estimate, SdKind, moments
 from analysis.statistics.interval import LAST_LOOK, Interval
@@ -43,6 +44,7 @@ def describe(
     *,
     confidence_sequence: bool = False,
     last: int = LAST_LOOK,
+    loads: Sequence[int | None] | None = None,
 ) -> Description:
     """Describe the known values; a ``None`` is left out, and ``n`` shows it.
 
@@ -52,7 +54,13 @@ def describe(
     ``confidence_sequence``: how many values there are was decided by looking at them, ``last`` at most. Then the
     mean's interval is one that holds at whichever number one stops, and the median has none: its interval is
     for a fixed number.
+
+    ``loads``: to which load each value belongs, where values of one load are no independent ones. The mean's interval is
+    then that of the loads' means, and the median has none. All of them are known or none is.
     """
+    values = list(values)
+    if loads and None not in loads:
+        return _of_loads(values, [load for load in loads if load is not None], kind, confidence_sequence, last)
     # Models are read where nothing is estimated, in workers and producers: scipy is most of a small process's memory.
     from analysis.statistics import sequential
     from analysis.statistics.intervals import mean_interval, median_interval
@@ -73,3 +81,26 @@ def describe(
         median_interval=None if confidence_sequence else median_interval(known),
         percentiles=percentiles(known),
     )
+
+
+def _of_loads(
+    values: Sequence[float | None], loads: Sequence[int], kind: SdKind, confidence_sequence: bool, last: int
+) -> Description:
+    from analysis.statistics import sequential
+    from analysis.statistics.intervals import mean_interval
+
+    both = [(value, load) for value, load in zip(values, loads, strict=True) if value is not None]
+    means = load_means([value for value, _ in both], [load for _, load in both])
+    found = describe([value for value, _ in both], kind)
+    interval = sequential.confidence_sequence(means, last) if confidence_sequence else mean_interval(means)
+    return replace(found, mean_interval=interval, median_interval=None)
+
+
+def load_means(values: Sequence[float], loads: Sequence[int | None]) -> list[float]:
+    """Return the mean of each load, in the order of the loads; the values themselves where a load is not known."""
+    if not values or None in loads:
+        return list(values)
+    of_load: dict[int, list[float]] = {}
+    for value, load in zip(values, loads, strict=True):
+        of_load.setdefault(load or 0, []).append(value)
+    return [math.fsum(found) / len(found) for _, found in sorted(of_load.items())]

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+from contracts.breaker import Breaker
 from contracts.redis_client import connect
+from contracts.slots import SlotStatus
 from producer.doctor import Finding, examine
 from tests.support.cluster import Cluster, Shell
 
@@ -44,3 +48,31 @@ def test_without_a_broker_it_looks_at_the_embedded_parts(shell: Shell) -> None:
     _, output = shell.run("doctor")
     assert "embedded: " in output
     assert "Traceback" not in output
+
+
+def test_a_slot_that_is_out_of_its_pool_is_named_with_the_reason(cluster: Cluster) -> None:
+    now = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+    status = SlotStatus(
+        slot="g0",
+        pool="p",
+        host="h",
+        pid=1,
+        server="http://h",
+        max_deadline_s=60,
+        models={"ollama": ("m\x1b]0;owned\x07",)},
+        seen_at=now,
+    )
+    breaker = Breaker(
+        slot="g0", pool="p", state="open", failures=3, reason="HTTP 500\x1b[2J", since=now, probe_at=now
+    )
+    cluster.store.put_slot(status, ttl_s=60)
+    cluster.store.put_breaker(breaker)
+    found = list(examine(cluster.url))
+    (broken,) = (finding for finding in found if finding.part == "breaker")
+    assert broken.good is None
+    assert broken.what.startswith(
+        "g0 is out of its pool, since 2026-05-01 12:00:00 UTC, after 3 failures: HTTP 500"
+    )
+    said = "".join(finding.what + str(finding.advice) for finding in found)
+    assert "\x1b" not in said and "\x07" not in said
+    assert "slots are live but no worker understands" in said

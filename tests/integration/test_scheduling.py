@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 
 from contracts.manifest import Manifest, OrderedJob
 from contracts.outcome import JobOutcome
-from producer.processes import Child
 from tests.support.cluster import Cluster, calls_of, wait_for
 from tests.support.sweeps import write_sweep
 
 SCHEDULE = {"ttft_ms": 10, "itl_ms": 5, "tokens": 30}
+ENDLESS = 500
+"""Runs of a sweep that is not waited for."""
 
 
 def two_slots(cluster: Cluster) -> dict[str, str]:
@@ -25,10 +25,13 @@ def two_slots(cluster: Cluster) -> dict[str, str]:
     return servers
 
 
-def outcomes_of(cluster: Cluster, folder: Path) -> list[JobOutcome]:
+def manifest_of(folder: Path) -> Manifest:
+    return Manifest.model_validate_json((folder / "manifest.json").read_text())
+
+
+def outcomes_of(cluster: Cluster, execution: str) -> list[JobOutcome]:
     """Return an execution's outcomes in the order in which they began."""
-    made = Manifest.model_validate_json((folder / "manifest.json").read_text())
-    return sorted(cluster.outcomes(made.execution), key=lambda one: one.started_ns)
+    return sorted(cluster.outcomes(execution), key=lambda one: one.started_ns)
 
 
 def order_of(folder: Path) -> list[OrderedJob]:
@@ -44,15 +47,10 @@ def sweep_in(folder: Path, name: str, **changes: object) -> Path:
     return write_sweep(own, name=name, workload=workload, **changes)
 
 
-def ended(runs: Iterable[Child]) -> None:
-    for run in runs:
-        wait_for(lambda r=run: not r.alive, seconds=120, what="chimera run ends")
-        assert run.returncode == 0, run.log.read_text()
-
-
-def folder_of(cluster: Cluster, name: str) -> Path:
-    (folder,) = (cluster.folder / "results" / name).iterdir()
-    return folder
+def newest(cluster: Cluster, name: str) -> str:
+    """Return the execution of a sweep that runs."""
+    found = wait_for(lambda: cluster.store.newest_named(name), what=f"sweep {name} begins")
+    return str(found[0].execution)
 
 
 def test_each_load_of_a_plot_is_measured_on_one_slot_without_another_in_between(
@@ -64,7 +62,8 @@ def test_each_load_of_a_plot_is_measured_on_one_slot_without_another_in_between(
 
     listed = order_of(folder)
     assert Counter(job.load for job in listed) == {1: 12, 2: 12}
-    outcomes = outcomes_of(cluster, folder)
+    execution = manifest_of(folder).execution
+    outcomes = outcomes_of(cluster, execution)
     assert sorted(o.job_id for o in outcomes) == sorted(job.job_id for job in listed)
     assert {o.job_id: o.load for o in outcomes} == {job.job_id: job.load for job in listed}
     assert not any(o.failed for o in outcomes)
@@ -88,10 +87,10 @@ def test_balanced_placement_has_every_slot_measure_its_share(
 ) -> None:
     two_slots(cluster)
     _, folder = cluster.run(write_sweep(tmp_path, runs=4, order={"placement": "balanced"}))
-    made = Manifest.model_validate_json((folder / "manifest.json").read_text())
+    made = manifest_of(folder)
     assert made.fixed_slots == ("s0", "s1")
     shares: dict[str, Counter[str]] = defaultdict(Counter)
-    for one in outcomes_of(cluster, folder):
+    for one in outcomes_of(cluster, made.execution):
         shares[one.configuration.name][one.slot] += 1
     assert shares == {name: {"s0": 2, "s1": 2} for name in ("temperature=0.2", "temperature=0.8")}
 
@@ -100,37 +99,35 @@ def test_a_sweep_with_a_higher_priority_comes_first(cluster: Cluster, tmp_path: 
     server = cluster.reference_server(**SCHEDULE)
     cluster.aggregator()
     cluster.slot("s0", server)
-    low = cluster.start_run(sweep_in(tmp_path, "low", runs=15, axes={"temperature": [0.5]}, priority=2))
+    cluster.start_run(sweep_in(tmp_path, "low", runs=ENDLESS, axes={"temperature": [0.5]}, priority=2))
     wait_for(lambda: calls_of(server), what="the first job measures")
-    high = cluster.start_run(sweep_in(tmp_path, "high", runs=3, axes={"temperature": [0.5]}, priority=8))
-    ended([low, high])
-    late = outcomes_of(cluster, folder_of(cluster, "high"))
-    early = outcomes_of(cluster, folder_of(cluster, "low"))
-    # Once its first job is there, nothing of the other sweep comes in between, but for what had begun.
-    between = [o for o in early if late[0].started_ns < o.started_ns < late[-1].started_ns]
-    assert len(between) <= 1, between
-    assert early[-1].started_ns > late[-1].started_ns
+    high = cluster.start_run(sweep_in(tmp_path, "high", runs=5, axes={"temperature": [0.5]}, priority=8))
+    wait_for(lambda: not high.alive, seconds=120, what="the later sweep ends")
+    assert high.returncode == 0, high.log.read_text()
+    late = outcomes_of(cluster, newest(cluster, "high"))
+    early = outcomes_of(cluster, newest(cluster, "low"))
+    assert len(late) == 5 and len(early) < ENDLESS
+    # Once its first job is there, nothing of the other sweep comes in between.
+    assert [o for o in early if late[0].started_ns < o.started_ns < late[-1].started_ns] == []
 
 
 def test_two_sweeps_of_one_priority_share_the_slots(cluster: Cluster, tmp_path: Path, corpus: Path) -> None:
     server = cluster.reference_server(**SCHEDULE)
     cluster.aggregator()
     cluster.slot("s0", server)
-    runs = []
     for name in ("one", "two"):
-        runs.append(cluster.start_run(sweep_in(tmp_path, name, runs=30, axes={"temperature": [0.5]})))
-        count = len(runs)
-        wait_for(lambda n=count: len(cluster.store.running_in("test")) == n, what=f"sweep {name} begins")
-    ended(runs)
-    both = sorted(
-        (o.started_ns, name)
+        cluster.start_run(sweep_in(tmp_path, name, runs=ENDLESS, axes={"temperature": [0.5]}))
+        newest(cluster, name)
+    second = newest(cluster, "two")
+    wait_for(lambda: cluster.store.progress(second).done >= 15, what="the later sweep has had its share")
+    starts = [
+        (outcome.started_ns, name)
         for name in ("one", "two")
-        for o in outcomes_of(cluster, folder_of(cluster, name))
-    )
-    names = [name for _, name in both]
-    first = names.index("two")
-    last = max(place for place, name in enumerate(names) if name == "one")
-    # While both have jobs, neither is kept waiting for more than a window of the other's.
-    lengths = [len(list(group)) for _, group in itertools.groupby(names[first : last + 1])]
-    assert first < 30 and max(lengths) <= 10, names
-    assert len(lengths) >= 6, names
+        for outcome in outcomes_of(cluster, newest(cluster, name))
+    ]
+    names = [name for _, name in sorted(starts)]
+    both = names[names.index("two") :]
+    # Neither is kept waiting for more than a window of the other's.
+    turns = [len(list(group)) for _, group in itertools.groupby(both)]
+    assert max(turns) <= 10 and len(turns) >= 5, names
+    assert 5 <= both.count("one") <= 45, names

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from tests.support.secured_redis import SecuredRedis
+from contracts.store.keys import KINDS
+from tests.support.secured_redis import USERS, SecuredRedis
 
 ROLES = ("producer", "aggregator", "worker", "flower")
 OTHERS_KEY = "somebody:else"
@@ -141,6 +142,15 @@ def test_the_default_user_is_off(secured: SecuredRedis, url: str) -> None:
 
 def test_the_file_as_it_is_shipped_starts_no_redis() -> None:
     """Its places for passwords are no hashes, so that nobody runs it with passwords that everybody knows."""
-    from tests.support.secured_redis import USERS
-
     assert USERS.read_text().count("#SHA256_OF_") == 5
+
+
+WITHHELD = {"facts", "summaries", "figures", "documents"}
+"""What of an execution a slot's worker has no access to."""
+
+
+def test_of_every_kind_of_key_it_is_decided_whether_workers_have_access() -> None:
+    (line,) = (line for line in USERS.read_text().splitlines() if line.startswith("user chimera-worker "))
+    granted = {word.rpartition(":")[2] for word in line.split() if "~chimera:x:*:" in word}
+    assert not granted & WITHHELD
+    assert set(KINDS) - granted - WITHHELD == set(), "new kinds of keys: add them to users.acl or to WITHHELD"

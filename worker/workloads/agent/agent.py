@@ -41,6 +41,7 @@ async def run_agent(
     *,
     expected_digest: str | None,
     use_schema: bool,
+    inside: Path | None = None,
 ) -> AgentRun:
     """Perform one run.
 
@@ -51,10 +52,11 @@ async def run_agent(
         expected_digest: :func:`contracts.corpus.digest` of the files that the job is about; other
             contents fail the ingest. ``None``: any contents are right.
         use_schema: give the server the JSON schema of the analysis, unless the workload says ``off``.
+        inside: the only folder that is read on this machine; ``None``: a workload may name any.
     """
     started = _Start.now()
     try:
-        ingested = _ingest(roots, root_names(workload.paths), expected_digest)
+        ingested = _ingest(roots, root_names(workload.paths), expected_digest, inside)
     except _IngestFailed as failure:
         stages = (
             started.stage(INGEST, Outcome.LOST, f"ingest failed: {failure}"),
@@ -81,9 +83,11 @@ class _IngestFailed(Exception):
     """The message says why, for people."""
 
 
-def _ingest(roots: list[Path], names: list[str], expected_digest: str | None) -> Ingested:
+def _ingest(
+    roots: list[Path], names: list[str], expected_digest: str | None, inside: Path | None
+) -> Ingested:
     try:
-        ingested = ingest(discover(roots, names))
+        ingested = ingest(discover(roots, names, inside=inside))
     except OSError as error:
         raise _IngestFailed(str(error)) from error
     if expected_digest is None or ingested.corpus_digest == expected_digest:

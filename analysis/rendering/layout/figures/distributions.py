@@ -205,6 +205,10 @@ def _cells(five: _Five) -> tuple[str, ...]:
 
 
 def _thinned_note(samples: Sequence[tuple[Entry, tuple[_Sample, ...]]]) -> tuple[str, ...]:
-    if all(s.five.n == len(s.values) <= _MOST_DOTS for _, lanes in samples for s in lanes):
-        return ()
-    return ("Of many values in a row a part is drawn; box and table hold all of them.",)
+    some = [s for _, lanes in samples for s in lanes]
+    notes = []
+    if any(len(s.values) > _MOST_DOTS for s in some):
+        notes.append(f"Of more than {_MOST_DOTS} values in a row an even part is drawn; box and table hold all of them.")
+    if any(s.five.n > len(s.values) for s in some):
+        notes.append("Drawn are the calls that the summary lists, of the first runs; box and table hold all of them.")
+    return tuple(notes)
