@@ -38,9 +38,7 @@ class Grounded:
         """Return the runs with the fraction of their figures that is not supported."""
         if self.rate is None:
             return tuple(runs)
-        return tuple(
-            replace(run, ungrounded_rate=ungrounded_rate(self.of_run(run.run))) for run in runs
-        )
+        return tuple(replace(run, ungrounded_rate=ungrounded_rate(self.of_run(run.run))) for run in runs)
 
 
 def ground_texts(

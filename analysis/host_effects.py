@@ -89,7 +89,9 @@ def _comparable(
     metric: Metric, agent: str, pool: str | None, runs: Sample, cells: Codes, plots: Codes
 ) -> _Pool | None:
     if runs.has_loads:  # all runs of a load are on one slot: the load is the unit
-        return _fitted(metric, agent, pool, *_of_loads(runs, cells, plots)) if (runs.values > 0).all() else None
+        return (
+            _fitted(metric, agent, pool, *_of_loads(runs, cells, plots)) if (runs.values > 0).all() else None
+        )
     kept = _connected(runs.slots, cells)
     runs, cells = runs.where(kept), cells[kept]
     # A share can be 0 and has no logarithm; it is the model's doing and no slot's.
@@ -199,4 +201,3 @@ def _slot(slot: str, runs: int, one: Apart, metric: Metric, of_two: bool) -> Slo
 
 def _percent(logarithm: float) -> float:
     return float(100 * np.expm1(logarithm))
-

@@ -68,9 +68,7 @@ def judge(stages: Columns) -> tuple[Calls, Calls]:
         calls.response_chars,
         strict=True,
     ):
-        outcome, why, inferred = infer_outcome(
-            _OUTCOMES[recorded], reason, tokens, nothing=none, chars=chars
-        )
+        outcome, why, inferred = infer_outcome(_OUTCOMES[recorded], reason, tokens, nothing=none, chars=chars)
         succeeded = outcome is _OK or outcome is _TRUNCATED
         valid = succeeded and not suspect
         judged = (*row, outcome, succeeded, why, inferred, cold, valid, after)

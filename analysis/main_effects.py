@@ -144,7 +144,9 @@ def _analysed(
     scale = 1.0 if logs else float(np.mean(values**2))
     whole = [index for index, name in enumerate(data.axes) if name in RELOADING]
     plotted = data.runs.has_loads
-    found = _of_plots(data, design, values, whole, scale) if plotted else _of_runs(data, design, values, scale)
+    found = (
+        _of_plots(data, design, values, whole, scale) if plotted else _of_runs(data, design, values, scale)
+    )
     notes = [*found.notes, *_notes_of_design(data, found, configurations)]
     names = list(data.axes)
     # As in comparisons: how many runs there are was decided by looking at them.
@@ -264,7 +266,9 @@ def _of_plots(data: _Data, design: Design, values: Floats, whole: Sequence[int],
     for pair, term in inner.interactions.items():
         both_whole = pair[0] in whole and pair[1] in whole
         if both_whole:
-            term = outer.interactions.get((whole.index(pair[0]), whole.index(pair[1])), term) if outer else term
+            term = (
+                outer.interactions.get((whole.index(pair[0]), whole.index(pair[1])), term) if outer else term
+            )
         if term.df and not (both_whole and outer is None):
             pairs[pair] = term
             pair_tests[pair] = p_of(term, of_loads if both_whole else noise)
@@ -407,9 +411,7 @@ def codes_of(levels: Names | Integers | Codes) -> Codes | None:
 
 
 def _of_factors(fit: Additive, noise: Noise) -> dict[object, float]:
-    return {
-        name: beyond_noise(term, noise) / fit.seen(name) for name, term in fit.terms.items() if term.df
-    }
+    return {name: beyond_noise(term, noise) / fit.seen(name) for name, term in fit.terms.items() if term.df}
 
 
 def _shares(parts: Mapping[object, float], runs: int, scale: float) -> dict[object, float]:
@@ -458,9 +460,7 @@ def _inert(name: str, configurations: Sequence[ConfigurationSummary], inert: Seq
     return bool(models) and {c.model for c in configurations} <= models
 
 
-def _notes_of_design(
-    data: _Data, made: _Found, configurations: Sequence[ConfigurationSummary]
-) -> list[str]:
+def _notes_of_design(data: _Data, made: _Found, configurations: Sequence[ConfigurationSummary]) -> list[str]:
     names = list(data.axes)
     notes = []
     if not made.noise_known:

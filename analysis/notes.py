@@ -28,9 +28,7 @@ _THROTTLED, _REASONS, _STEAL = (
 )
 
 
-def notes(
-    stages: Columns, calls: Calls, valid: Calls, texts: Sequence[SameText]
-) -> tuple[Note, ...]:
+def notes(stages: Columns, calls: Calls, valid: Calls, texts: Sequence[SameText]) -> tuple[Note, ...]:
     """Return all notes; ``calls`` are the measured ones among ``stages``, ``valid`` the valid ones among these."""
     return (
         *_identity(stages),

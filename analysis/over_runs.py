@@ -21,6 +21,7 @@ _MS_PER_S = NS_PER_S / NS_PER_MS
 NO_RECORD = "no record"
 SUSPECT = "suspect"
 
+
 class Describe(Protocol):
     """How figures over runs are described: with which sd, and whether the number of runs was fixed beforehand."""
 
@@ -53,9 +54,7 @@ def throughput_method(valid: Calls) -> ThroughputMethod:
     return "tokens_over_eval_time" if timed else "mean_of_call_rates"
 
 
-def run_figures(
-    calls: Calls, method: ThroughputMethod, complete: frozenset[int]
-) -> tuple[RunFigures, ...]:
+def run_figures(calls: Calls, method: ThroughputMethod, complete: frozenset[int]) -> tuple[RunFigures, ...]:
     """Return one figure a run of every metric, in the order of the runs."""
     made = [_run_figures(run, rows, method, run in complete) for run, rows in calls.by_run().items()]
     return tuple(_without_loading(run) for run in made) if _some_cold(made) else tuple(made)
@@ -77,7 +76,9 @@ def over_runs(
     def described(name: str) -> Description:
         return describe([getattr(run, name) for run in whole], loads=loads)
 
-    of_whole = valid.rows if len(whole) == len(runs) else valid.where([run in complete for run in valid.run]).rows
+    of_whole = (
+        valid.rows if len(whole) == len(runs) else valid.where([run in complete for run in valid.run]).rows
+    )
     return OverRuns(
         throughput_tok_s=described("throughput_tok_s"),
         throughput_method=method,
@@ -99,11 +100,7 @@ def _some_cold(runs: Sequence[RunFigures]) -> bool:
 
 def _without_loading(run: RunFigures) -> RunFigures:
     """Its duration and energy are mostly those of loading, and its TTFT is that of fewer stages: other figures."""
-    return (
-        replace(run, ttft_ms=None, duration_ms=None, joules_per_token=None)
-        if run.cold_calls
-        else run
-    )
+    return replace(run, ttft_ms=None, duration_ms=None, joules_per_token=None) if run.cold_calls else run
 
 
 def stages_over_runs(
@@ -151,9 +148,7 @@ def _stage(
     )
 
 
-def _run_figures(
-    run: int, rows: Sequence[Values], method: ThroughputMethod, complete: bool
-) -> RunFigures:
+def _run_figures(run: int, rows: Sequence[Values], method: ThroughputMethod, complete: bool) -> RunFigures:
     valid = [row for row in rows if row[_VALID]]
     mean_of_rates = _mean([row[_RATE] for row in valid if row[_RATE] is not None])
     started = [row[_STARTED] for row in rows if row[_STARTED] is not None]

@@ -40,7 +40,7 @@ class Sampled(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One stage. Names are those of :class:`contracts.records.StageRecord`; the first 21 are the same in a whole run."""
+    """One stage. Names are those of :class:`contracts.records.StageRecord`; the first 18 are the same in a whole run."""
 
     config: str
     run: int
@@ -59,6 +59,7 @@ class Row(NamedTuple):
     model_context_max: int | None
     model_vram_bytes: int | None
     wall_s: float | None
+    attempt: int | None
     agent: str
     stage: str
     warmup: bool
@@ -125,6 +126,7 @@ def row_of(record: StageRecord) -> Row:
         record.model_context_max,
         record.model_vram_bytes,
         record.wall_s,
+        record.attempt,
         record.agent,
         record.stage,
         record.phase == "warmup",

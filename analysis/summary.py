@@ -136,7 +136,9 @@ def summarise_rows(
     rates = outcome_rates(calls)
     cold = [
         ColdCall(run=run, stage=stage, load_ms=load_ms)
-        for run, stage, load_ms, is_cold in zip(calls.run, calls.stage, calls.load_ms, calls.cold, strict=True)
+        for run, stage, load_ms, is_cold in zip(
+            calls.run, calls.stage, calls.load_ms, calls.cold, strict=True
+        )
         if is_cold and load_ms is not None
     ]
     kept = kept_calls(calls, room, shown.run if shown else None)
@@ -153,6 +155,9 @@ def summarise_rows(
         runs=len(set(stages.run)),
         runs_planned=runs_planned,
         runs_complete=sum(run.complete for run in runs.runs),
+        repeated_runs=len(
+            {run for run, attempt in zip(stages.run, stages.attempt, strict=True) if (attempt or 1) > 1}
+        ),
         unloaded_runs=sum(calls.after_unload) + sum(warmups.after_unload),
         outcomes=outcome_counts(rates),
         rates=rates,
@@ -257,6 +262,8 @@ def summarise_sweep(
         runs_planned=spec.runs if spec and isinstance(spec.runs, int) else None,
         runs_until=spec.until_precise if spec else None,
         ended_because=manifest.ended_because if manifest else None,
+        cancelled=manifest.cancelled if manifest else None,
+        taken_back=manifest.taken_back if manifest else (),
         warmup=spec.warmup if spec else None,
         models=_distinct(c.model for c in ordered),
         slots=slots,

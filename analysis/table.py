@@ -39,6 +39,7 @@ class Columns:
     model_context_max: Sequence[int | None]
     model_vram_bytes: Sequence[int | None]
     wall_s: Sequence[float | None]
+    attempt: Sequence[int | None]
     agent: Sequence[str]
     stage: Sequence[str]
     warmup: Sequence[bool]

@@ -43,4 +43,3 @@ def _of_stage(stage: str, found: Sequence[tuple[int | None, Sampled]], sd: SdKin
         cpu_busy_percent=estimate(columns["cpu_busy_percent"], sd),
         cpu_steal_percent=estimate(columns["cpu_steal_percent"], sd),
     )
-

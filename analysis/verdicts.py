@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from analysis.findings.phrases import detectable_words, difference, mention, mentions, several_agents
 from analysis.models import Ranked, RankingRule, SweepFloor
+from analysis.statistics.comparison import MIN_RUNS
 
 
 def verdict(ranking: Sequence[Ranked], rule: RankingRule, floor: SweepFloor | None) -> str:
@@ -119,15 +120,22 @@ def _not_told_apart(what: str, entries: Sequence[Ranked], floor: SweepFloor | No
                 for found in [entry.comparison.detectable_percent]
                 if found is not None
             ]
-            power = f" ({_at_n(entries)} runs; {detectable_words(max(known))})" if known else ""
+            power = f" ({_at_n(entries)}; {detectable_words(max(known))})" if known else ""
             return f"no difference is shown between it and {names}{power}"
         case "too few runs":
-            return f"none can be claimed between it and {names}: a test takes 3 complete runs of each"
+            by_load = any(
+                entry.comparison is not None and entry.comparison.unit == "load" for entry in entries
+            )
+            needed = f"{MIN_RUNS} loads of each plot" if by_load else f"{MIN_RUNS} complete runs of each"
+            return f"none can be claimed between it and {names}: a test takes {needed}"
         case _:
             whys = [entry.comparison.why for entry in entries if entry.comparison and entry.comparison.why]
             return f"it can't be compared with {names}{': ' + whys[0] if whys else ''}"
 
 
 def _at_n(rated: Sequence[Ranked]) -> str:
-    counts = sorted({entry.throughput_tok_s.n for entry in rated})
-    return f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+    """``n = 5 runs``; of comparisons over loads ``n = 3 loads``."""
+    counts = sorted({entry.comparison.n_candidate for entry in rated if entry.comparison is not None})
+    units = {entry.comparison.unit for entry in rated if entry.comparison is not None}
+    unit = "loads" if units == {"load"} else "runs" if units == {"run"} else "loads or runs"
+    return f"n = {counts[0]} {unit}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]} {unit}"

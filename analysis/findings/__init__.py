@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from analysis.findings import answers, axes, calls, floors, hardware, noted, places, spread, texts, work
+from analysis.findings import (
+    answers,
+    axes,
+    calls,
+    execution,
+    floors,
+    hardware,
+    noted,
+    places,
+    spread,
+    texts,
+    work,
+)
 from analysis.findings.answers import is_answer
 from analysis.models import Finding, Severity, SweepSummary
 
@@ -22,6 +34,7 @@ RULES: Final[tuple[Rule, ...]] = (
     answers.others_best,
     answers.what_matters,
     answers.not_seen,
+    execution.cancelled,
     places.pools_mixed,
     places.servers_differ,
     places.digests_differ,
@@ -36,6 +49,7 @@ RULES: Final[tuple[Rule, ...]] = (
     axes.inert_axes,
     axes.inert_that_moves,
     axes.sampler_without_effect,
+    execution.by_plots,
     work.prompts_differ,
     hardware.throttled,
     hardware.host_busy,
@@ -58,6 +72,8 @@ RULES: Final[tuple[Rule, ...]] = (
     calls.methods_mixed,
     calls.truncated,
     calls.retried,
+    execution.taken_back,
+    execution.measured_again,
     noted.noted,
 )
 """In the order in which findings of one severity stand."""

@@ -228,7 +228,7 @@ def _after_ranking(summary: SweepSummary) -> str:
         )
     planned = _runs_for(ties[0].comparison)
     about = (
-        f": about {planned} runs of each would tell the first two apart, if the difference is as seen"
+        f": about {planned} {ties[0].comparison.unit if ties[0].comparison else 'run'}s of each would tell the first two apart, if the difference is as seen"
         if planned
         else ""
     )
@@ -299,6 +299,7 @@ def _shares_words(effects: MainEffects) -> tuple[str, ...]:
         for what, part in (
             ("slots", effects.slot_share),
             ("blocks (time)", effects.block_share),
+            ("loads of a plot", effects.load_share),
             ("higher interactions", effects.higher_share),
             ("noise between runs", effects.residual_share),
         )

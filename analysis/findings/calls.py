@@ -209,4 +209,6 @@ def _share(c: ConfigurationSummary, outcome: Outcome) -> float:
 
 def _counts(c: ConfigurationSummary) -> str:
     planned = c.runs if c.runs_planned is None else c.runs_planned
-    return f"{c.runs_complete} of {plural(planned, 'run')} complete, {plural(c.total('excluded'), 'exclusion')}"
+    return (
+        f"{c.runs_complete} of {plural(planned, 'run')} complete, {plural(c.total('excluded'), 'exclusion')}"
+    )

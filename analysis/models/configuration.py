@@ -69,6 +69,8 @@ class ConfigurationSummary(Strict):
     runs_planned: int | None
     runs_complete: int
     """Runs whose every stage is there and valid."""
+    repeated_runs: int = 0
+    """Runs that a later delivery of their job measured (attempt above 1): the one before ended without an outcome."""
     unloaded_runs: int = 0
     """Runs before whose first call the model was unloaded."""
     outcomes: dict[str, int]

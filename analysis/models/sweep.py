@@ -12,7 +12,7 @@ from analysis.models.version import SUMMARY_VERSION
 from analysis.statistics.description import Description
 from analysis.statistics.estimate import SdKind
 from contracts.base import Strict
-from contracts.manifest import SlotIdentity
+from contracts.manifest import SlotIdentity, TakenBack
 from contracts.sweep import RunsSpec, Warmup
 
 RankingRule = Literal["clean-first", "speed"]
@@ -100,6 +100,10 @@ class SweepSummary(Strict):
     """How the sweep ran until precise."""
     ended_because: str | None = None
     """Why such a sweep ended, in words."""
+    cancelled: str | None = None
+    """Who ended it before its time, and why; ``None``: nobody did."""
+    taken_back: tuple[TakenBack, ...] = ()
+    """Jobs that were measured again elsewhere, because their slot's server was broken."""
     warmup: Warmup | None = None
     """Warm-up calls before each run, or ``unload``."""
     models: tuple[str, ...]

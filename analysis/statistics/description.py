@@ -60,7 +60,9 @@ def describe(
     """
     values = list(values)
     if loads and None not in loads:
-        return _of_loads(values, [load for load in loads if load is not None], kind, confidence_sequence, last)
+        return _of_loads(
+            values, [load for load in loads if load is not None], kind, confidence_sequence, last
+        )
     # Models are read where nothing is estimated, in workers and producers: scipy is most of a small process's memory.
     from analysis.statistics import sequential
     from analysis.statistics.intervals import mean_interval, median_interval

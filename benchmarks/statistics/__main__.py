@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 
-PARTS = ("coverage", "stopping", "flags", "comparisons", "adaptive")
+PARTS = ("coverage", "stopping", "flags", "comparisons", "plots", "adaptive")
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from producer.processes import Child
 
 ROOT = Path(__file__).resolve().parents[2]
 USERS = ROOT / "deploy" / "redis" / "users.acl"
+SETTINGS = ROOT / "deploy" / "redis" / "redis-tls.conf"
 PASSWORD = "chimera-secret-{role}-:/?#[]@!$&'()*+,;=%"
 """A password with all that a URL must have encoded; ``chimera-secret`` marks it in logs."""
 MARK = "chimera-secret"
@@ -109,35 +110,35 @@ class SecuredRedis:
         self.authority = authority
         (folder / "data").mkdir(parents=True)
         users(folder / "users.acl")
-        settings = [
-            f"dir {folder / 'data'}",
-            f"aclfile {folder / 'users.acl'}",
-            *(
-                "bind 127.0.0.1",
-                "appendonly yes",
-                'save ""',
-                "maxmemory-policy noeviction",
-                "acllog-max-len 128",
-            ),
-        ]
         self.binary = binary()
         if authority is None:
-            settings.append(f"port {self.port}")
+            settings = f"port {self.port}\ndir {folder / 'data'}\naclfile {folder / 'users.acl'}\n"
+            settings += 'bind 127.0.0.1\nappendonly yes\nsave ""\nacllog-max-len 128\n'
         else:
             self.binary = binary_with_tls(folder, authority) or pytest.skip(
                 "no redis-server with TLS on PATH"
             )
-            certificate, key = authority.certificate("redis")
             self.client_certificate, self.client_key = authority.certificate("client")
-            settings += [
-                *("port 0", f"tls-port {self.port}", f"tls-cert-file {certificate}", f"tls-key-file {key}"),
-                *(f"tls-ca-cert-file {authority.ca}", "tls-auth-clients yes"),
-            ]
-        settings_text = "\n".join(settings) + "\n"
-        self.child = Child(
-            "redis", [self.binary, "-"], log=folder / "redis.log", standard_input=settings_text
-        )
+            settings = self._shipped_settings(folder, authority)
+        self.child = Child("redis", [self.binary, "-"], log=folder / "redis.log", standard_input=settings)
         self.child.wait_until(self._answers, seconds=15)
+
+    def _shipped_settings(self, folder: Path, authority: Authority) -> str:
+        certificate, key = authority.certificate("redis")
+        places = {
+            "/etc/redis/tls/redis.crt": certificate,
+            "/etc/redis/tls/redis.key": key,
+            "/etc/redis/tls/ca.crt": authority.ca,
+            "/etc/redis/users.acl": folder / "users.acl",
+            "/var/lib/redis": folder / "data",
+            "0.0.0.0": "127.0.0.1",
+            "tls-port 6379": f"tls-port {self.port}",
+        }
+        text = SETTINGS.read_text()
+        for shipped, here in places.items():
+            assert shipped in text, shipped
+            text = text.replace(shipped, str(here))
+        return text
 
     def url(self, role: str, **query: Any) -> str:
         """Return the broker's URL of a role."""

@@ -26,6 +26,7 @@ from contracts.floor import MeasurementFloor
 from contracts.job import PROMPTS_VERSION
 from contracts.manifest import Manifest, OrderedJob, SlotIdentity
 from contracts.outcome import HostIdentity, ServerIdentity
+from contracts.plots import plot_of
 from contracts.records import StageRecord
 from contracts.sweep import SweepSpec
 from contracts.telemetry import GpuTelemetry, StageTelemetry
@@ -79,6 +80,10 @@ class Shape:
     """Slot → factor on throughput."""
     drift: float = 0.0
     """Change of throughput from the first job to the last, as a fraction."""
+    loads: int | None = None
+    """Loads of each plot, shared by its runs; ``None``: the order knows no plots."""
+    load_cv: float = 0.0
+    """Of what loading does to throughput and TTFT of all runs of a load, log-normal."""
     cold_first: bool = True
     """The very first call of each configuration on a slot loads the model."""
     gpu: bool = False
@@ -131,12 +136,23 @@ def synthetic(
     names = list(made.slots)
     records: list[StageRecord] = []
     seen: set[tuple[str, str]] = set()
+    loading: dict[tuple[str, int], float] = {}
     for index, (c, block) in enumerate(jobs):
-        slot = names[index % len(names)]
+        load = None if made.loads is None else 1 + (block - 1) * made.loads // runs
+        # One slot has all runs of a load.
+        slot = (
+            names[index % len(names)]
+            if load is None
+            else names[(load + sum(map(ord, plot_of(c)))) % len(names)]
+        )
         place = index / max(len(jobs) - 1, 1)
         rate = 100 * made.speed(c) * made.slots[slot] * (1 + made.drift * place)
         rate *= float(np.exp(rng.normal(0, made.cv)))
         ttft = 50 * made.ttft(c) * float(np.exp(rng.normal(0, made.cv)))
+        if load is not None:
+            off = loading.setdefault((plot_of(c), load), float(rng.normal(0, 1)))
+            rate *= float(np.exp(made.load_cv * off))
+            ttft *= float(np.exp(-made.load_cv * off))
         cold = made.cold_first and (c.name, slot) not in seen
         seen.add((c.name, slot))
         for columns in _stages(
@@ -145,7 +161,7 @@ def synthetic(
             changed = made.change(
                 columns
                 | {"execution": execution, "sweep": name, "pool": pool, "model_digest": digest}
-                | {"server_version": version, "job_id": f"{c.id}-{block}"}
+                | {"server_version": version, "job_id": f"{c.id}-{block}", "load": load}
             )
             if changed is not None:
                 records.append(StageRecord.model_validate(changed))

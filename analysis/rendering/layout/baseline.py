@@ -157,4 +157,9 @@ def _most_telling(comparisons: Sequence[Comparison]) -> Sequence[Comparison]:
 
 def _mean(mean: float | None, n: int, c: Comparison) -> str:
     """With the decimals of the difference."""
-    return ABSENT if mean is None else f"{mean:.{decimals(c.difference_interval)}f} (n = {n})"
+    return ABSENT if mean is None else f"{mean:.{decimals(c.difference_interval)}f} ({n_words(n, c)})"
+
+
+def n_words(n: int, c: Comparison) -> str:
+    """``n = 5``; of loads, which are no runs, ``n = 3 loads``."""
+    return f"n = {n}" if c.unit == "run" else f"n = {n} loads"

@@ -27,6 +27,7 @@ from analysis.rendering.document import (
     Table,
     Tone,
 )
+from analysis.rendering.layout.baseline import n_words
 from analysis.rendering.layout.provenance import NOT_KNOWN, provenance_section
 from analysis.rendering.layout.tables import Column, sparse_table
 from analysis.statistics.interval import Interval
@@ -281,8 +282,8 @@ def _row(c: Comparison, regression: bool) -> ComparisonRow:
         configuration=c.baseline if c.baseline == c.candidate else f"{c.baseline} → {c.candidate}",
         agent=c.agent,
         metric=f"{metric.title} ({metric.unit})",
-        baseline=_mean(c.baseline_mean, c.n_baseline, c.difference_interval),
-        candidate=_mean(c.candidate_mean, c.n_candidate, c.difference_interval),
+        baseline=_mean(c.baseline_mean, n_words(c.n_baseline, c), c.difference_interval),
+        candidate=_mean(c.candidate_mean, n_words(c.n_candidate, c), c.difference_interval),
         difference=_with_ends(c.difference, c.difference_interval),
         percent=_with_ends(c.percent, c.percent_interval),
         p=p_value(c.p_holm),
@@ -292,11 +293,11 @@ def _row(c: Comparison, regression: bool) -> ComparisonRow:
     )
 
 
-def _mean(mean: float | None, n: int, interval: Interval | None) -> str:
+def _mean(mean: float | None, n: str, interval: Interval | None) -> str:
     if mean is None:
         return ABSENT
     shown = _four_digits(mean) if interval is None else f"{mean:.{decimals(interval)}f}"
-    return f"{shown} (n = {n})"
+    return f"{shown} ({n})"
 
 
 def _with_ends(number: float | None, interval: Interval | None) -> str:

@@ -85,6 +85,7 @@ def _others(effects: MainEffects) -> Iterator[Row]:
     for what, share in (
         ("slots", effects.slot_share),
         ("blocks (time)", effects.block_share),
+        ("loads of a plot", effects.load_share),
         ("higher interactions", effects.higher_share),
         ("noise between runs", effects.residual_share),
     ):

@@ -52,7 +52,10 @@ def calls_section(c: ConfigurationSummary) -> Section:
     if any(is_no_measurement(call) and call.tokens == 0 for call in c.calls):
         blocks.append(Paragraph("Zeros of an aborted call are the input's placeholders, not measurements."))
     if c.warmup_calls:
-        of_warmup: tuple[Block, ...] = (_call_table(c.warmup_calls), *left_out_words(c, "warmup_calls", "warm-up call"))
+        of_warmup: tuple[Block, ...] = (
+            _call_table(c.warmup_calls),
+            *left_out_words(c, "warmup_calls", "warm-up call"),
+        )
         blocks.append(Section("Warm-up Calls (in no aggregate)", of_warmup))
     return Section("LLM Call Metrics", tuple(blocks))
 

@@ -41,14 +41,25 @@ def overview_section(summary: SweepSummary) -> Section:
 
 def _header(summary: SweepSummary) -> Lines:
     """What the answers are about, and no more."""
+    ended = () if summary.cancelled is None else (("Ended before its time", _cancelled(summary)),)
     return Lines(
         (
+            *ended,
             ("Sweep", summary.sweep or "not known (no manifest: aggregated from a results file alone)"),
             ("Models" if len(summary.models) > 1 else "Model", ", ".join(summary.models) or "not recorded"),
             ("Configurations", str(len(summary.configurations))),
             ("Runs planned", _planned(summary)),
         )
     )
+
+
+def _cancelled(summary: SweepSummary) -> str:
+    """Why, and what is missing."""
+    planned = sum(c.runs_planned or 0 for c in summary.configurations)
+    measured = sum(min(c.runs, c.runs_planned or 0) for c in summary.configurations)
+    none = sum(not c.runs for c in summary.configurations)
+    without = f"; {none:,} of {len(summary.configurations):,} configurations have no run" if none else ""
+    return f"{summary.cancelled}; {planned - measured:,} of {planned:,} planned runs are missing{without} (see Excluded)"
 
 
 def _sweep(summary: SweepSummary) -> Section:
@@ -174,6 +185,11 @@ def _excluded(summary: SweepSummary) -> Iterator[Block]:
     yield Table(("Configuration", "Agent", "Exclusions", "Runs", "Stages", "Reason"), "llrlll", rows)
     if len(groups) > _MOST_EXCLUDED:
         yield Paragraph(f"… and {len(groups) - _MOST_EXCLUDED} more rows: stages.jsonl holds every call.")
+    if summary.taken_back:
+        jobs = "; ".join(f"{one.jobs} of {one.slot} ({one.why})" for one in summary.taken_back)
+        yield Paragraph(
+            f"Taken back, because their slot's server was broken, and measured elsewhere: jobs {jobs}."
+        )
     out = sum(c.left_out.get("excluded", 0) for c in summary.configurations)
     if out:
         yield Paragraph(f"{out:,} more exclusions are only counted here: stages.jsonl holds every call.")

@@ -208,7 +208,11 @@ def _thinned_note(samples: Sequence[tuple[Entry, tuple[_Sample, ...]]]) -> tuple
     some = [s for _, lanes in samples for s in lanes]
     notes = []
     if any(len(s.values) > _MOST_DOTS for s in some):
-        notes.append(f"Of more than {_MOST_DOTS} values in a row an even part is drawn; box and table hold all of them.")
+        notes.append(
+            f"Of more than {_MOST_DOTS} values in a row an even part is drawn; box and table hold all of them."
+        )
     if any(s.five.n > len(s.values) for s in some):
-        notes.append("Drawn are the calls that the summary lists, of the first runs; box and table hold all of them.")
+        notes.append(
+            "Drawn are the calls that the summary lists, of the first runs; box and table hold all of them."
+        )
     return tuple(notes)

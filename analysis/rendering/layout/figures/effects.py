@@ -142,6 +142,7 @@ def _shares(m: MainEffects) -> Iterator[tuple[str, float, int]]:
     axes = [(a.axis + (" (inert)" if a.inert else ""), a.share, _AXIS) for a in m.axes]
     pairs = [(" × ".join(i.axes), i.share, _INTERACTION) for i in m.interactions]
     places = [("slots (hosts)", m.slot_share, _PLACE), ("blocks (time)", m.block_share, _PLACE)]
+    places.append(("loads of a plot", m.load_share, _PLACE))
     groups = (axes, sorted(pairs, key=lambda e: -(e[1] or 0.0))[:_MOST_INTERACTIONS], places)
     for group in groups:
         for name, share, series in sorted(group, key=lambda e: -(e[1] or 0.0)):
