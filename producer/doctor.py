@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,7 @@ from contracts.failures import ChimeraError
 from contracts.queues import AGGREGATE_QUEUE
 from contracts.redis_client import check, connect
 from contracts.settings import DEFAULT_MAX_DEADLINE_S, SIGNING_KEY_FILE
-from contracts.signing import SIGNED, serializer
+from contracts.signing import SIGNED, read_keys, serializer
 from contracts.slots import SlotStatus
 from contracts.store import Store
 from producer import embedded_redis, local_server
@@ -51,10 +52,26 @@ def _examine(url: str | None) -> Iterator[Finding]:
         yield Finding("redis", False, str(error), "start Redis, or correct --broker / CHIMERA_BROKER")
         return
     yield from redis_findings(client, url)
+    yield from signing_findings()
     store = Store(client)
     slots = store.slots()
     yield from _workers(url, len(slots))
     yield from _slots(store, slots)
+
+
+def signing_findings() -> Iterator[Finding]:
+    """Say whether this machine's processes sign, and who else could; nothing where they don't."""
+    file = os.environ.get(SIGNING_KEY_FILE)
+    if not file:
+        return
+    try:
+        keys = read_keys(Path(file))
+    except ChimeraError as error:
+        yield Finding("signing", False, str(error), "correct the file; no process starts with it")
+        return
+    yield Finding("signing", True, f"messages are signed, and only signed ones accepted: {len(keys)} key(s)")
+    if Path(file).stat().st_mode & 0o077:
+        yield Finding("signing", None, f"{file} can be read by others: they could sign", f"chmod 600 {file}")
 
 
 def _embedded_parts() -> Iterator[Finding]:

@@ -111,7 +111,7 @@ def _rows(store: Store, execution: str, job_ids: Sequence[str]) -> tuple[list[Va
     rows: list[Values] = []
     absent: list[str] = []
     for job_id, packed in zip(job_ids, _fields(store, execution, "prepared", job_ids), strict=True):
-        found = None if packed is None else unpack_rows(packed)
+        found = unpack_rows(packed) if packed else None
         if found is None:
             absent.append(job_id)
         else:

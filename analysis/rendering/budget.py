@@ -14,8 +14,8 @@ from analysis.rendering.page import UNLINKED, Page, marker
 
 LIMIT = 2_900_000
 """Bytes of a whole file: what a browser opens at once and a mail still carries, with room below 3 MB."""
-MOST_SECTIONS = 300
-"""Configurations that have a section of their own in Markdown, which is not cut at a size: some 5 MB."""
+MOST_SECTIONS = 100
+"""Configurations that have a section of their own in Markdown, which is not cut at a size: some 2 MB."""
 _ELSEWHERE = (
     f"report.md beside this file holds the sections of up to {MOST_SECTIONS}, chimera report --each configuration writes a "
     "file for each, and summary.json holds every figure"

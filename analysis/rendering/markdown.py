@@ -19,6 +19,8 @@ from analysis.rendering.document import (
 )
 from analysis.rendering.plain import one_line, visible
 
+_PLAIN = re.compile(r"[A-Za-z]+|\d+(?:,\d{3})*(?:\.\d+)?%?")
+"""Words and numbers as most cells of a report hold them: nothing to escape."""
 _SPECIAL = re.compile(r"[\\`*\[\]~]")
 _EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _ENTITY = re.compile(r"&(?=#?\w+;)")
@@ -37,6 +39,8 @@ def render_document(document: Document) -> str:
 
 def inline(text: str) -> str:
     """Escape text for one line of Markdown outside tables; underscores inside words stay."""
+    if _PLAIN.fullmatch(text):
+        return text
     escaped = _SPECIAL.sub(lambda match: "\\" + match[0], one_line(text))
     escaped = _EDGE_UNDERSCORE.sub(r"\\_", escaped)
     escaped = _ENTITY.sub("&amp;", escaped).replace("<", "&lt;")

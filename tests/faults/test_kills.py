@@ -147,7 +147,8 @@ def test_ctrl_c_leaves_nothing_behind_and_only_missing_jobs_run_then(embedded: E
     first = embedded.start(calls=5)
     first.send_signal(signal.SIGINT)
     output, _ = first.communicate(timeout=30)
-    assert first.returncode == 130, output
+    # Python ends by the signal itself where the interrupt came within an import: a shell says 130 of both.
+    assert first.returncode in (130, -signal.SIGINT), output
     assert "Traceback" not in output
     assert embedded.shell.left_over() == []
 

@@ -13,6 +13,8 @@ from tests.support.cluster import Cluster, Shell, calls_of, start_reference_serv
 from tests.support.sweeps import write_sweep
 
 SCHEDULE = {"ttft_ms": 50, "itl_ms": 5, "tokens": 50}
+TOGETHER = 40
+"""Runs of a sweep that is not over before a second command has started."""
 
 
 def one_axis(folder: Path, **changes: object) -> Path:
@@ -69,15 +71,15 @@ def test_fresh_does_not_wait_for_what_is_left_of_the_old_execution(
 def test_two_runs_of_one_sweep_at_once_end_with_the_same_results(
     cluster: Cluster, server: str, tmp_path: Path, corpus: Path
 ) -> None:
-    sweep = one_axis(tmp_path, runs=4)
+    sweep = one_axis(tmp_path, runs=TOGETHER)
     first = cluster.start_run(sweep)
     wait_for(lambda: calls_of(server), what="the first job measures")
     second = cluster.start_run(sweep)
-    wait_for(lambda: not first.alive and not second.alive, seconds=90, what="both end")
+    wait_for(lambda: not first.alive and not second.alive, seconds=120, what="both end")
     assert (first.returncode, second.returncode) == (0, 0), first.log.read_text() + second.log.read_text()
     (folder,) = (tmp_path / "results" / "test").iterdir()
-    assert len(read_stages(folder)) == 12
-    assert len(calls_of(server)) == 4 * 2
+    assert len(read_stages(folder)) == TOGETHER * 3
+    assert len(calls_of(server)) == TOGETHER * 2
 
 
 def test_a_redis_that_lost_its_data_is_said_so(

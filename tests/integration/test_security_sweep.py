@@ -84,6 +84,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
     sweep_file.write_text(yaml.safe_dump(sweep_tree(runs=2), sort_keys=False))
     keys = folder / "signing.keys"
     keys.write_text(SIGNING_KEY + "\n")
+    keys.chmod(0o600)
     authority = Authority(folder / "ca")
     server = SecuredRedis(folder / "redis", authority if has_tls(folder, authority) else None)
     cluster = Secured(server, folder)
@@ -214,6 +215,7 @@ def test_the_doctor_finds_the_cluster_well(sweep: Sweep) -> None:
     said = doctor.log.read_text()
     assert doctor.returncode == 0, said
     assert "1 answer: s0@" in said  # remote control is signed as well
+    assert "only signed ones accepted: 1 key(s)" in said and "could sign" not in said
     assert MARK not in said
     if sweep.server.authority:
         assert "encrypted, Redis' certificate verified, with this client's certificate" in said

@@ -10,6 +10,8 @@ from analysis.statistics.estimate import Estimate
 from analysis.validity import is_no_measurement
 
 _MOST_COLD = 10
+MOST_CALLS = 60
+"""Rows of a table of calls: 100 runs of 4 calls have 400, which nobody reads one by one."""
 _METHOD = {
     "tokens_over_eval_time": "each run: Σ tokens / Σ eval time",
     "mean_of_call_rates": "each run: mean of its calls' rates",
@@ -48,7 +50,7 @@ def aggregate_section(c: ConfigurationSummary) -> Section:
 def calls_section(c: ConfigurationSummary) -> Section:
     """The seed's table with outcome and cold; warm-up calls apart."""
     blocks: list[Block] = [_call_table(c.calls)] if c.calls else [Paragraph("No call was recorded.")]
-    blocks += left_out_words(c, "calls", "call")
+    blocks += left_out_words(c, "calls", "call", MOST_CALLS)
     if any(is_no_measurement(call) and call.tokens == 0 for call in c.calls):
         blocks.append(Paragraph("Zeros of an aborted call are the input's placeholders, not measurements."))
     if c.warmup_calls:
@@ -183,7 +185,7 @@ def _call_table(calls: tuple[Call, ...]) -> Table:
         *("Run", "Stage", "TTFT (ms)", "Throughput (tok/s)", "Tokens", "Duration (ms)"),
         *("Outcome", "Cold"),
     )
-    return Table(header, "rlrrrrll", tuple(map(_call, calls)))
+    return Table(header, "rlrrrrll", tuple(map(_call, calls[:MOST_CALLS])))
 
 
 def _call(call: Call) -> Row:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis.models import Call, ConfigurationSummary, GapQuantiles
 from analysis.rendering.document import Paragraph
-from analysis.rendering.numbers import value
+from analysis.rendering.numbers import plural, value
 from analysis.statistics.estimate import SdKind
 from contracts.call import Degeneration, Outcome
 from contracts.configuration import format_value
@@ -75,15 +75,17 @@ def gaps_text(gaps: GapQuantiles) -> str:
     return f"median {value(gaps.median_ms, 'ms')}{longest}{p99}"
 
 
-def left_out_words(configuration: ConfigurationSummary, name: str, noun: str) -> tuple[Paragraph, ...]:
-    """Say how many entries of a list the summary leaves out, where any are."""
-    out = configuration.left_out.get(name, 0)
-    if not out:
+def left_out_words(
+    configuration: ConfigurationSummary, name: str, noun: str, most: int | None = None
+) -> tuple[Paragraph, ...]:
+    """Say how many entries of a list are not shown, where any are: the report shows at most ``most`` of the summary's."""
+    total, out = configuration.total(name), configuration.left_out.get(name, 0)
+    shown = total - out if most is None else min(total - out, most)
+    if shown == total:
         return ()
-    total = configuration.total(name)
+    held = "stages.jsonl" if out else "summary.json and stages.jsonl"
     return (
         Paragraph(
-            f"Shown: {total - out:,} of {total:,} {noun}s. The others are in every figure, and in stages.jsonl; a summary of "
-            "so many jobs leaves them out."
+            f"Shown: the first {shown:,} of {plural(total, noun)}. The others are in every figure, and in {held}."
         ),
     )
