@@ -40,14 +40,21 @@ def read_results(path: Path) -> tuple[list[StageRecord], Manifest | None]:
     if path.is_file() and path.name != STAGES_FILE:
         return records, None
     manifest = read_manifest(folder / MANIFEST_FILE) if (folder / MANIFEST_FILE).is_file() else None
-    if manifest is not None:
-        for record in records:
-            if record.execution not in (None, manifest.execution):
-                raise InputError(
-                    f"{folder / STAGES_FILE}: is of execution {record.execution}, but {MANIFEST_FILE} beside it "
-                    f"is of {manifest.execution}"
-                )
+    for record in records:
+        check_execution(folder / STAGES_FILE, record, manifest)
     return records, manifest
+
+
+def check_execution(stages: Path, record: StageRecord, manifest: Manifest | None) -> None:
+    """Refuse a record of another execution than the manifest's.
+
+    Raises:
+        InputError: it is one.
+    """
+    if manifest is not None and record.execution not in (None, manifest.execution):
+        raise InputError(
+            f"{stages}: is of execution {record.execution}, but {MANIFEST_FILE} beside it is of {manifest.execution}"
+        )
 
 
 def read_facts(results: Path) -> Facts | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, BinaryIO, NoReturn, TypeAlias
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -61,11 +61,49 @@ def read_stages(path: Path) -> list[StageRecord]:
     seen: dict[tuple[object, ...], int] = {}
     with closing(lines):  # it puts csv's limit back
         for line, record in lines:
-            _refuse_second(path, line, record, seen)
+            refuse_second(path, line, record, seen)
             records.append(record)
     if not records:
         raise InputError(f"{path}: the file has a header but no rows")
     return records
+
+
+def stream_stages(path: Path) -> Iterator[tuple[int, int, StageRecord]]:
+    """Yield (line, offset in bytes, record) of a ``stages.jsonl``, one at a time: it may be larger than memory.
+
+    A second row of what is there already is for the caller to refuse (:func:`refuse_second`): that takes what all of a
+    configuration's rows are.
+
+    Raises:
+        InputError: as of :func:`read_stages`.
+    """
+    offset = number = 0
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, start=1):
+                at, offset = offset, offset + len(raw)
+                line = _decoded(path, number, raw)
+                if line.strip():
+                    yield number, at, _json_line(path, number, line)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: can't be read: {error.strerror or error}") from None
+    if not number:
+        raise InputError(f"{path}: the file is empty")
+
+
+def record_at(file: BinaryIO, path: Path, offset: int) -> StageRecord:
+    """Return the record of a line that :func:`stream_stages` told the offset of."""
+    file.seek(offset)
+    return _json_line(path, 0, _decoded(path, 1 if offset == 0 else 0, file.readline()))
+
+
+def _decoded(path: Path, number: int, raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}, line {number}: not UTF-8 text ({error.reason})") from None
 
 
 def write_stages(path: Path, records: Iterable[StageRecord]) -> None:
@@ -89,20 +127,23 @@ def _text(path: Path) -> str:
 def _json_lines(path: Path, text: str) -> Rows:
     # Not splitlines(): JSON strings may hold U+2028 and its like as they are.
     for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            fields = json.loads(line, parse_constant=_refuse_constant)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}, line {number}: not JSON: {error.msg} (column {error.colno})") from None
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}, line {number}: not usable JSON: {error}") from None
-        if not isinstance(fields, dict):
-            raise InputError(f"{path}, line {number}: must be a JSON object, is {line.strip()[:40]}")
-        for key in COLUMNS_REQUIRED:
-            if fields.get(key) in (None, ""):
-                raise InputError(f"{path}, line {number}, key {key!r}: is missing or empty")
-        yield number, _record(path, number, "key", fields)
+        if line.strip():
+            yield number, _json_line(path, number, line)
+
+
+def _json_line(path: Path, number: int, line: str) -> StageRecord:
+    try:
+        fields = json.loads(line, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}, line {number}: not JSON: {error.msg} (column {error.colno})") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}, line {number}: not usable JSON: {error}") from None
+    if not isinstance(fields, dict):
+        raise InputError(f"{path}, line {number}: must be a JSON object, is {line.strip()[:40]}")
+    for key in COLUMNS_REQUIRED:
+        if fields.get(key) in (None, ""):
+            raise InputError(f"{path}, line {number}, key {key!r}: is missing or empty")
+    return _record(path, number, "key", fields)
 
 
 def _refuse_constant(constant: str) -> NoReturn:
@@ -197,11 +238,24 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def _refuse_second(path: Path, line: int, record: StageRecord, seen: dict[tuple[object, ...], int]) -> None:
+def refuse_second(path: Path, line: int, record: StageRecord, seen: dict[tuple[object, ...], int]) -> None:
+    """Refuse a second row of one measured stage; ``seen``: what was seen so far, and in which line.
+
+    Raises:
+        InputError: it is a second one.
+    """
     if record.phase == "warmup":  # a run may have several
         return
     key = (record.config, record.agent, record.run, record.stage)
+    refuse_same(path, line, key, seen)
+
+
+def refuse_same(
+    path: Path, line: int, key: tuple[str, str, int, str], seen: dict[tuple[object, ...], int]
+) -> None:
+    """Refuse a second line of one (configuration, agent, run, stage)."""
     first = seen.setdefault(key, line)
     if first != line:
-        named = f"config {record.config!r}, agent {record.agent!r}, run {record.run}, stage {record.stage!r}"
+        config, agent, run, stage = key
+        named = f"config {config!r}, agent {agent!r}, run {run}, stage {stage!r}"
         raise InputError(f"{path}, line {line}: second row of {named}; the first is in line {first}")

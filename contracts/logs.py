@@ -155,10 +155,10 @@ class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         about = " ".join(f"{name}={value}" for name, value in _about(record).items())
         text = f"{_message(record)} [{about}]" if about else _message(record)
-        text = _visible(_short(redact(text)).replace("\n", "\\n"))
+        text = printable(_short(redact(text)).replace("\n", "\\n"))
         line = f"{_time(record):%Y-%m-%d %H:%M:%S}.{int(record.msecs):03d}Z {record.levelname:<7} {record.name}: {text}"
         traceback = _traceback(self, record)
-        return line if traceback is None else f"{line}\n{_visible(_short(redact(traceback)))}"
+        return line if traceback is None else f"{line}\n{printable(_short(redact(traceback)))}"
 
 
 class LineStream(io.TextIOBase):
@@ -209,7 +209,8 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text) - LONGEST} more characters)"
 
 
-def _visible(text: str) -> str:
+def printable(text: str) -> str:
+    """Return a text with its control characters written out."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(

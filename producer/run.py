@@ -183,5 +183,6 @@ def taken_up(store: Store, manifest: Manifest) -> Manifest:
 def _begin(store: Store, plan: Plan, slots: list[SlotStatus]) -> Manifest:
     balanced = plan.spec.order.placement == "balanced"
     manifest = make_manifest(plan, tuple(sorted(slot.slot for slot in slots)) if balanced else ())
-    store.begin(manifest, facts_below(plan.spec.workload.paths, plan.base_dir))
+    facts = facts_below(plan.spec.workload.paths, plan.base_dir)
+    store.begin(manifest, facts, status="paused", base_dir=str(plan.base_dir))
     return manifest

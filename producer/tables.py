@@ -15,6 +15,7 @@ from rich.text import Text
 
 from analysis.formatting import mean_interval
 from analysis.models import SweepSummary
+from analysis.rendering.plain import visible
 from contracts.configuration import PARAMETER_NAMES, format_value
 from contracts.sweep import SweepSpec, Warmup
 from producer.plan import Plan
@@ -41,7 +42,7 @@ def show_plan(plan: Plan, job_s: float | None, slots: int | None, inert: list[st
     )
     for index, c in enumerate(plan.configurations, start=1):
         values = [format_value(c.parameters.given().get(name)) for name in given]
-        table.add_row(str(index), Text(c.name), c.id, Text(c.model), *values)
+        table.add_row(str(index), Text(visible(c.name)), c.id, Text(visible(c.model)), *values)
     console.print(table)
 
     lines = [
@@ -186,7 +187,7 @@ def show_ranking(folder: Path, console: Console) -> None:
         c = by_name[place.config, place.agent]
         table.add_row(
             "–" if place.rank is None else str(place.rank),
-            Text(c.config),
+            Text(visible(c.config)),
             f"{c.runs_complete}/{c.runs if c.runs_planned is None else c.runs_planned}",
             mean_interval(c.over_runs.throughput_tok_s),
             mean_interval(c.over_runs.ttft_ms),

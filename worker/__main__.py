@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> None:
                 settings.slot, queues, options.loglevel, settings, settings.environment() | pin, metrics
             )
     except ChimeraError as error:
-        print(f"chimera: {error}", file=sys.stderr)
+        print(f"chimera: {logs.printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
 
 

@@ -127,13 +127,15 @@ async def _measure(spec: JobSpec, started: Started) -> Measured:
             prepared = await prepare(spec, server, call)
         except NotPrepared as error:
             return Measured(before, (error.stage, *_lost(started, f"not run: {error}")))
-        base = Path(os.environ.get(DATA_ROOT) or spec.base_dir)
+        data_root = os.environ.get(DATA_ROOT)
+        base = Path(data_root or spec.base_dir)
         run = await run_agent(
             spec.workload,
             resolve_roots(spec.workload.paths, base),
             ask,
             expected_digest=spec.corpus_digest,
             use_schema=spec.workload.structured == "auto" and server.supports_schema,
+            inside=Path(data_root) if data_root else None,
         )
         identity = await _identity_after(server, spec, (*prepared, *run.stages)) or before
         return Measured(identity, (*prepared, *run.stages), run.result, run.wall_s)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from analysis.grounding.contents import Columns, columns_of
 from analysis.grounding.words import UNITS
-from contracts.corpus import KINDS, CorpusFile, discover
+from contracts.corpus import KINDS, CorpusFile, discover, open_file
 from contracts.facts import (
     MAX_DATES,
     MAX_FILES,
@@ -87,7 +87,7 @@ class _Gathered:
         content: bytes | None = None
         tables: list[Columns] = []
         try:
-            content, modified = _read(file.path, limit)
+            content, modified = _read(file, limit)
             if modified is not None:
                 self.modified.append((file.kind, modified))
             if content is None:
@@ -260,15 +260,13 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")[:300]
 
 
-def _read(path: Path, limit: int) -> tuple[bytes | None, datetime | None]:
+def _read(file: CorpusFile, limit: int) -> tuple[bytes | None, datetime | None]:
     """Return the contents, ``None`` where larger than ``limit`` bytes, and the time of modification.
 
     Raises:
         OSError: it can't be read.
     """
-    # A link or pipe that took the file's place after the walk must neither be followed nor block.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    with os.fdopen(os.open(path, flags), "rb") as stream:
+    with open_file(file) as stream:
         status = os.fstat(stream.fileno())
         content = stream.read(limit + 1) if status.st_size <= limit else None
     if content is not None and len(content) > limit:

@@ -50,18 +50,27 @@ class Executions:
         self._cancel = client.register_script(CANCEL)
         self._hold = client.register_script(HOLD)
 
-    def begin(self, manifest: Manifest, facts: Facts | None = None) -> None:
-        """Record a new execution, with what is known of its files, and make it the newest of its sweep."""
+    def begin(
+        self,
+        manifest: Manifest,
+        facts: Facts | None = None,
+        *,
+        status: Status = "running",
+        base_dir: str = "",
+    ) -> None:
+        """Record a new execution, with what is known of its files, and make it the newest of its sweep.
+
+        ``status``: ``paused`` until its first generation begins, so that no steward begins before. ``base_dir``: as of
+        :meth:`put_base_dir`.
+        """
         planned, x = manifest.runs_planned(), manifest.execution
         due = {c.id: planned[c.name] for c in manifest.configurations}
         with self.client.pipeline(transaction=True) as pipe:
             pipe.set(execution_key(x, "manifest"), manifest.model_dump_json())
             if facts is not None:
                 pipe.set(execution_key(x, "facts"), facts.model_dump_json())
-            pipe.hset(
-                execution_key(x, "state"),
-                mapping={"status": "running", "generation": 0, "pool": manifest.spec.pool},
-            )
+            state = {"status": status, "generation": 0, "pool": manifest.spec.pool, "base_dir": base_dir}
+            pipe.hset(execution_key(x, "state"), mapping=cast(dict[Any, Any], state))
             pipe.hset(execution_key(x, "due"), mapping=cast(dict[Any, Any], due))
             pipe.set(sweep_key(manifest.sweep_id), x)
             pipe.set(name_key(manifest.sweep), x)

@@ -72,9 +72,7 @@ def many(configurations: int, text: str = "") -> SweepSummary:
         over_runs = c.over_runs.model_copy(
             update={
                 "throughput_tok_s": replace(rate, mean=(rate.mean or 0.0) * factor),
-                "ttft_ms": replace(
-                    ttft, mean=(ttft.mean or 0.0) * (0.9 + (index * 7919 % 1000) / 5000)
-                ),
+                "ttft_ms": replace(ttft, mean=(ttft.mean or 0.0) * (0.9 + (index * 7919 % 1000) / 5000)),
             }
         )
         name = f"{c.config},top_k={index}"

@@ -489,9 +489,7 @@ def test_ttft_of_calls_of_which_cold_or_warm_is_not_known(sweep) -> None:
         c.model_copy(
             update={
                 "over_runs": c.over_runs.model_copy(
-                    update={
-                        "runs": tuple(replace(r, cold_calls=None) for r in c.over_runs.runs)
-                    }
+                    update={"runs": tuple(replace(r, cold_calls=None) for r in c.over_runs.runs)}
                 )
             }
         )

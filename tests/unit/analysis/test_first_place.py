@@ -72,9 +72,7 @@ def test_the_verdict_says_which_and_by_how_much(template) -> None:
 
 def test_a_lead_below_the_floor_is_none(template) -> None:
     close = [[100.02, 100.021, 100.019], [100.0, 100.001, 99.999]]
-    configurations = [
-        c.model_copy(update={"client_rates": c.valid.calls}) for c in ranked(template, close)
-    ]
+    configurations = [c.model_copy(update={"client_rates": c.valid.calls}) for c in ranked(template, close)]
     floor = SweepFloor(ttft_ms=0.5, rate_percent=0.4, slots=("s0",))
     places = rank(configurations, "clean-first", floor)
     assert places[1].comparison.verdict == "below the floor"

@@ -149,9 +149,7 @@ def test_a_sweep_without_any_record(manifest) -> None:
 
 def test_a_long_list_of_exclusions_is_cut_and_counted(record) -> None:
     late = [record(run=run, outcome="timeout", reason=f"late by {run} s") for run in range(150)]
-    assert "… and 50 more rows: stages.jsonl holds every call." in render_markdown(
-        summarise_records(late)
-    )
+    assert "… and 50 more rows: stages.jsonl holds every call." in render_markdown(summarise_records(late))
 
 
 def test_one_reason_of_many_calls_is_one_row(record) -> None:
