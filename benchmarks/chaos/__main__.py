@@ -53,7 +53,10 @@ def main() -> int:
 
 def _in_words(one: Ended, jobs: int) -> str:
     faults = ", ".join(f"{n} × {name}" for name, n in one.faults.most_common())
-    parts = [f"{jobs} jobs, {one.deliveries} deliveries", f"{one.faults.total()} faults ({faults})"]
+    parts = [
+        f"{jobs} jobs, {one.deliveries} deliveries, {one.attempts} attempts",
+        f"{one.faults.total()} faults ({faults})",
+    ]
     if one.audit is not None:
         failed = ", ".join(f"{n} {kind}" for kind, n in one.audit.failures.most_common()) or "none"
         parts.append(
@@ -69,7 +72,8 @@ def _summary(ended: list[Ended]) -> str:
     faults: Counter[str] = sum((one.faults for one in ended), Counter())
     return (
         f"{len(ended)} repetitions, {sum(one.planned for one in audits)} jobs, "
-        f"{sum(one.deliveries for one in ended)} deliveries, {faults.total()} faults: "
+        f"{sum(one.deliveries for one in ended)} deliveries, {sum(one.attempts for one in ended)} attempts, "
+        f"{faults.total()} faults: "
         f"{sum(len(one.lost) for one in audits)} lost, {sum(len(one.doubled) for one in audits)} doubled, "
         f"{sum(len(one.overlaps) for one in audits)} overlaps, {sum(len(one.unsaid) for one in audits)} unsaid, "
         f"{len(ended) - len(audits)} not ended"

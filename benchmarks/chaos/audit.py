@@ -29,8 +29,6 @@ class Audit:
     """Jobs of which every stage is valid."""
     failures: Counter[str]
     """Outcome of a failed call or stage → jobs with it (a job may count under several)."""
-    attempts: int
-    """Deliveries that began, by the highest attempt that any job's outcome tells."""
     lost: tuple[str, ...]
     """Jobs that are planned and not in the results, or not in the store."""
     doubled: tuple[str, ...]
@@ -65,15 +63,11 @@ def audit(
         by_run[record.config, record.run].append(record)
     failed = {run: bad for run, rows in by_run.items() if (bad := _failures(rows))}
     outcomes = list(store.outcomes(execution, sorted(store.jobs_done(execution))))
-    others = _others(store, execution)
-    attempts = {outcome.job_id: 0 for outcome in outcomes}
-    for outcome in (*outcomes, *others):
-        attempts[outcome.job_id] = max(attempts.get(outcome.job_id, 0), outcome.attempt)
+    others = list(store.other_outcomes(execution))  # of jobs that were measured more than once
     return Audit(
         planned=len(planned),
         complete=len(by_run) - len(failed),
         failures=Counter(kind for bad in failed.values() for kind in bad),
-        attempts=sum(attempts.values()),
         lost=tuple(_lost(planned, by_run, outcomes)),
         doubled=tuple(_doubled(planned, by_run, outcomes, folder)),
         overlaps=(*_overlapping_jobs((*outcomes, *others)), *_overlapping_calls(calls or {})),
@@ -84,11 +78,6 @@ def audit(
 def _failures(rows: list[StageRecord]) -> set[str]:
     measured = [row for row in rows if row.phase == "measured"]
     return {str(row.outcome) for row in measured if row.outcome is None or not row.outcome.valid}
-
-
-def _others(store: Store, execution: str) -> list[JobOutcome]:
-    """Outcomes that do not count: of jobs that ran more than once."""
-    return list(store.other_outcomes(execution))
 
 
 def _lost(

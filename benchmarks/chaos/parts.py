@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from benchmarks.chaos.model_server import ModelServer
 from benchmarks.chaos.redis_server import RedisServer
-from benchmarks.chaos.trapped import DELIVERIES
+from benchmarks.chaos.trapped import ATTEMPTS, DELIVERIES
 from contracts.redis_client import connect
 from contracts.settings import BROKER
 from contracts.store import Store
@@ -94,8 +94,12 @@ class Parts:
     @property
     def deliveries(self) -> list[str]:
         """The job ids of all deliveries so far."""
-        file = self.traps / DELIVERIES
-        return file.read_text().split() if file.exists() else []
+        return self._noted(DELIVERIES)
+
+    @property
+    def attempts(self) -> list[str]:
+        """The job ids of all measurements that began so far."""
+        return self._noted(ATTEMPTS)
 
     def left_over(self) -> list[str]:
         """Return the processes that still carry this broker's URL in their environment."""
@@ -115,6 +119,10 @@ class Parts:
         for server in self.servers.values():
             server.child.stop_now()
         self.redis.stop()
+
+    def _noted(self, name: str) -> list[str]:
+        file = self.traps / name
+        return file.read_text().split() if file.exists() else []
 
     def _is_live(self, slot: str) -> bool:
         status = self.store.slot(slot)

@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -48,6 +48,8 @@ class Ended:
 
     faults: Counter[str]
     deliveries: int
+    attempts: int
+    """Measurements that began."""
     seconds: float
     audit: Audit | None
     complaints: list[str]
@@ -62,7 +64,7 @@ def repeat(folder: Path, seed: int, options: Options) -> Ended:
     finally:
         parts.stop()
     left_over = [f"left over: {line}" for line in parts.left_over()]
-    return Ended(ended.faults, ended.deliveries, ended.seconds, ended.audit, ended.complaints + left_over)
+    return replace(ended, complaints=ended.complaints + left_over)
 
 
 class _Repetition:
@@ -90,7 +92,9 @@ class _Repetition:
         complaints = (
             found.complaints if found is not None else [f"the sweep did not end within {seconds:.0f} s"]
         )
-        return Ended(self._injected, len(self._parts.deliveries), seconds, found, complaints)
+        return Ended(
+            self._injected, len(self._parts.deliveries), len(self._parts.attempts), seconds, found, complaints
+        )
 
     def _until_the_end(self, began: float) -> bool:
         """Strike, heal and start again until the producer ends well; return whether it did in time."""

