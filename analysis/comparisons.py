@@ -287,7 +287,7 @@ def _pairs(a: Sample, b: Sample) -> tuple[Sample, Sample] | None:
         a, b = a.where(at_a), b.where(at_b)
     elif a.size < MIN_PAIRS:
         return None
-    return (a, b) if bool(np.all(a.slots == b.slots)) else None
+    return (a, b) if a.slots.tolist() == b.slots.tolist() else None
 
 
 def _ascending(blocks: Integers) -> bool:

@@ -126,8 +126,8 @@ def _of_loads(runs: Sample, cells: Codes, plots: Codes) -> tuple[Sample, Codes]:
 
 def _connected(slots: Names, cells: Codes) -> Codes:
     """Return where the runs are of the largest set of slots that can be told apart from cells; none of fewer than 2."""
-    names, codes = np.unique(slots.astype(str), return_inverse=True)
-    often = np.bincount(codes, minlength=names.size) >= MIN_RUNS
+    _, codes = _named(slots)
+    often = np.bincount(codes) >= MIN_RUNS
     slots_of: dict[int, set[int]] = defaultdict(set)
     for cell, slot in np.unique(np.column_stack([cells, codes])[often[codes]], axis=0).tolist():
         slots_of[cell].add(slot)
@@ -145,15 +145,23 @@ def _connected(slots: Names, cells: Codes) -> Codes:
 def _fitted(metric: Metric, agent: str, pool: str | None, runs: Sample, cells: Codes) -> _Pool | None:
     if not runs.size:
         return None
-    names, codes = np.unique(runs.slots.astype(str), return_inverse=True)
-    slots, counts = tuple(names.tolist()), tuple(np.bincount(codes).tolist())
-    factors, cells = {"slot": codes.astype(np.intp)}, _dense(cells)
+    slots, codes = _named(runs.slots)
+    counts = tuple(np.bincount(codes).tolist())
+    factors, cells = {"slot": codes}, _dense(cells)
     if runs.has_blocks and np.unique(runs.blocks).size > 1:
         with_blocks = Additive(runs.values, cells, {**factors, "block": _dense(runs.blocks)})
         # Blocks may take from slots what there is to see: then drift stays in the noise.
         if with_blocks.error_df > 0 and with_blocks.terms["slot"].df == len(slots) - 1:
             return _Pool(metric, agent, pool, slots, counts, with_blocks)
     return _Pool(metric, agent, pool, slots, counts, Additive(runs.values, cells, factors))
+
+
+def _named(slots: Names) -> tuple[tuple[str, ...], Codes]:
+    """Return the slots' names, sorted, and each run's place among them."""
+    found = slots.tolist()
+    names = tuple(sorted(set(found)))
+    places = {name: place for place, name in enumerate(names)}
+    return names, np.fromiter(map(places.__getitem__, found), dtype=np.intp, count=len(found))
 
 
 def _dense(codes: Codes | Integers) -> Codes:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from analysis.files import write_atomically
 from analysis.models import SweepSummary
-from analysis.rendering import render_html, render_json, render_markdown
+from analysis.rendering import render_json, render_reports
 from analysis.rendering.each import FOLDERS, Layout, render_each
 from analysis.stages_io import STAGES_FILE, read_stages
 from contracts.facts import Facts
@@ -91,11 +91,8 @@ def _model(path: Path, model: type[Model]) -> Model:
 
 def documents(summary: SweepSummary) -> dict[str, str]:
     """Return file name → text of the summary and of both reports."""
-    return {
-        SUMMARY_FILE: render_json(summary),
-        MARKDOWN_FILE: render_markdown(summary),
-        HTML_FILE: render_html(summary),
-    }
+    markdown, html = render_reports(summary)
+    return {SUMMARY_FILE: render_json(summary), MARKDOWN_FILE: markdown, HTML_FILE: html}
 
 
 def write_report(summary: SweepSummary, folder: Path) -> list[Path]:

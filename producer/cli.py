@@ -492,7 +492,10 @@ def main() -> NoReturn:
             "queued. Run it again to resume and to collect the results.",
             err=True,
         )
-        sys.exit(EXIT_INTERRUPTED)
+        # Not sys.exit: an interrupt that came through exec(), as an import does, has Python end itself by SIGINT.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(EXIT_INTERRUPTED)
     except Exception as error:  # the last resort: one line, and the whole story on request
         if os.environ.get(DEBUG):
             raise

@@ -132,9 +132,13 @@ class Embedded:
     def _forget_the_dead(self) -> None:
         """Drop what a killed run left: this home's lock is ours, so nobody else can hold it.
 
-        Messages too: a resume publishes what is missing anew, and another sweep must not wait for them.
+        Messages too: a resume publishes what is missing anew, and another sweep must not wait for them. Executions are
+        paused: the aggregator of another sweep's run must not go on with them.
         """
         client = connect(self.url)
+        store = Store(client)
+        for execution in store.running_executions():
+            store.set_status(execution, "paused", after=("running",))
         signs = ("chimera:slot:*", "chimera:aggregator:*", lease_key("*"), claim_key("*", "*"))
         messages = (pool_queue("*"), slot_queue("*"), AGGREGATE_QUEUE, "unacked*")
         for pattern in (*signs, *messages):

@@ -14,6 +14,7 @@ from analysis.findings.planning import runs_for_interval
 from analysis.formatting import mean_interval, p_words, plural, signed
 from analysis.metrics import BY_KEY, THROUGHPUT, TTFT, Metric
 from analysis.models import ConfigurationSummary, Finding, Severity, SweepSummary, Trend
+from analysis.samples import sample
 from analysis.statistics.description import Description
 
 FEW_RUNS = 3
@@ -319,9 +320,8 @@ def _range(d: Description, metric: Metric) -> str:
     return "" if d.min is None or d.max is None else f", {d.min:.2f} to {d.max:.2f} {metric.unit}"
 
 
-def _values(c: ConfigurationSummary, metric: Metric) -> list[float]:
-    values = (getattr(run, metric.key) for run in c.over_runs.runs if run.complete)
-    return [value for value in values if value is not None]
+def _values(c: ConfigurationSummary, metric: Metric) -> Sequence[float]:
+    return sample(c.over_runs, metric).values.tolist()
 
 
 def _slope(metric: Metric, trend: Trend, step: str) -> str:

@@ -16,16 +16,23 @@ def render_json(summary: SweepSummary) -> str:
 
 def render_markdown(summary: SweepSummary) -> str:
     """Return ``report.md`` (GitHub-flavoured Markdown); of many configurations the most important have a section."""
-    from analysis.rendering.layout import MOST_SECTIONS, report
-    from analysis.rendering.markdown import render_document
-
-    return render_document(report(summary, MOST_SECTIONS))
+    return render_reports(summary, html=False)[0]
 
 
 def render_html(summary: SweepSummary) -> str:
     """Return ``report.html``: one file that loads nothing, and leaves out sections rather than grow beyond 3 MB."""
-    from analysis.rendering.html import render_document
-    from analysis.rendering.layout import report
-    from analysis.rendering.layout.importance import by_importance
+    return render_reports(summary, markdown=False)[1]
 
-    return render_document(report(summary), by_importance(summary))
+
+def render_reports(summary: SweepSummary, *, markdown: bool = True, html: bool = True) -> tuple[str, str]:
+    """Return ``report.md`` and ``report.html`` of one view model; one that is not asked for is empty."""
+    from analysis.rendering.html import render_document as as_html
+    from analysis.rendering.layout import report, shortened
+    from analysis.rendering.layout.importance import by_importance
+    from analysis.rendering.markdown import render_document as as_markdown
+
+    document, important = report(summary), by_importance(summary)
+    return (
+        as_markdown(shortened(document, important)) if markdown else "",
+        as_html(document, important) if html else "",
+    )

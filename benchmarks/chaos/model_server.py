@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from benchmarks.reference_server.scenarios import SCENARIOS
 from benchmarks.reference_server.scene import Scene
 from benchmarks.reference_server.script import Script
 from producer.processes import Child
+
+READY_S = 60.0
 
 
 class ModelServer:
@@ -49,13 +52,24 @@ class ModelServer:
     def stop(self) -> None:
         """End it with SIGKILL, as a crash would."""
         with contextlib.suppress(httpx.HTTPError):
-            self._before = self.calls()
+            self._before = self._logged()
         self.child.stop_now()
 
     def calls(self) -> list[dict[str, Any]]:
         """Return the log of its generations (:class:`benchmarks.reference_server.log.RequestLog`), also of those
-        before it was stopped."""
-        now: list[dict[str, Any]] = httpx.get(f"{self.url}/log", timeout=2).json()["requests"]
+        before it was stopped; waits for a server that has just been started."""
+        until = time.monotonic() + READY_S
+        while self.child.alive:
+            try:
+                return self._logged()
+            except httpx.ConnectError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
+        return self._before
+
+    def _logged(self) -> list[dict[str, Any]]:
+        now: list[dict[str, Any]] = httpx.get(f"{self.url}/log", timeout=5).json()["requests"]
         return self._before + now
 
     def _start(self, scenario: str) -> Child:

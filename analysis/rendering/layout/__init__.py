@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from analysis.models import SweepSummary
@@ -18,23 +19,17 @@ from analysis.rendering.layout.configuration import (
     configuration_title,
 )
 from analysis.rendering.layout.effects import effects_section
-from analysis.rendering.layout.importance import by_importance
 from analysis.rendering.layout.overview import overview_section
 from analysis.rendering.layout.provenance import provenance_section
 from analysis.rendering.layout.rules import rules_section
 from analysis.rendering.layout.words import configuration_anchor
 
-__all__ = ["MOST_SECTIONS", "agent_report", "configuration_report", "report"]
+__all__ = ["MOST_SECTIONS", "agent_report", "configuration_report", "report", "shortened"]
 
 
-def report(summary: SweepSummary, most: int | None = None) -> Document:
-    """Return the whole report.
-
-    ``most``: the most configurations that get a section of their own, the most important ones; ``None``: all do.
-    """
+def report(summary: SweepSummary) -> Document:
+    """Return the whole report. Sections of configurations are made when they are read."""
     title = f"Chimera Sweep Report: {summary.sweep}" if summary.sweep else "Chimera Sweep Report"
-    total = len(summary.configurations)
-    chosen = frozenset(by_importance(summary)[:most]) if most is not None and most < total else None
     return Document(
         title=title,
         blocks=(
@@ -52,12 +47,22 @@ def report(summary: SweepSummary, most: int | None = None) -> Document:
                 )
                 for index, configuration in enumerate(summary.configurations)
                 for anchor in [configuration_anchor(index)]
-                if chosen is None or anchor in chosen
             ),
-            *(() if chosen is None else (_without_section(total - len(chosen), total),)),
             rules_section(summary),
         ),
     )
+
+
+def shortened(document: Document, important: Sequence[str], most: int = MOST_SECTIONS) -> Document:
+    """Return the report with the sections of the ``most`` most important configurations.
+
+    ``important``: anchors of all of them, the most important first.
+    """
+    if len(important) <= most:
+        return document
+    out = frozenset(important[most:])
+    blocks = [b for b in document.blocks if not (isinstance(b, Section) and b.anchor in out)]
+    return Document(document.title, (*blocks[:-1], _without_section(len(out), len(important)), blocks[-1]))
 
 
 def _without_section(left_out: int, total: int) -> Section:

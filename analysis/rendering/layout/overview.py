@@ -166,6 +166,11 @@ def _excluded(summary: SweepSummary) -> Iterator[Block]:
     for c in summary.configurations:
         for entry in c.excluded:
             groups.setdefault((c.config, c.agent, entry.reason), []).append(entry)
+    if summary.taken_back:
+        jobs = "; ".join(f"{one.jobs} of {one.slot} ({one.why})" for one in summary.taken_back)
+        yield Paragraph(
+            f"Taken back, because their slot's server was broken, and measured elsewhere: jobs {jobs}."
+        )
     if not groups:
         yield Paragraph("Nothing: every recorded call is valid.")
         return
@@ -185,11 +190,6 @@ def _excluded(summary: SweepSummary) -> Iterator[Block]:
     yield Table(("Configuration", "Agent", "Exclusions", "Runs", "Stages", "Reason"), "llrlll", rows)
     if len(groups) > _MOST_EXCLUDED:
         yield Paragraph(f"… and {len(groups) - _MOST_EXCLUDED} more rows: stages.jsonl holds every call.")
-    if summary.taken_back:
-        jobs = "; ".join(f"{one.jobs} of {one.slot} ({one.why})" for one in summary.taken_back)
-        yield Paragraph(
-            f"Taken back, because their slot's server was broken, and measured elsewhere: jobs {jobs}."
-        )
     out = sum(c.left_out.get("excluded", 0) for c in summary.configurations)
     if out:
         yield Paragraph(f"{out:,} more exclusions are only counted here: stages.jsonl holds every call.")

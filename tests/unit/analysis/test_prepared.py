@@ -160,8 +160,9 @@ def test_foreign_rows_that_differ_within_a_run_are_kept_as_they_are(record) -> N
 
 def test_a_prepared_run_is_small() -> None:
     """What the store holds of a run beside its outcome: some 100,000 of them must not weigh."""
-    packed = prepare(MADE[0])
-    whole = zlib.compress(MADE[0].model_dump_json().encode(), 1)
+    one = outcome(PLAN.configurations[0], 1, 1, random.Random(1))
+    packed = prepare(one)
+    whole = zlib.compress(one.model_dump_json().encode(), 1)
     assert len(packed) < 1_200 and len(packed) < len(whole)
 
 
@@ -228,18 +229,14 @@ def test_exclusions_beyond_the_room_are_counted(record) -> None:
 def test_the_lists_of_a_large_sweep_are_bounded_in_the_file_alone(tmp_path, monkeypatch) -> None:
     from analysis import room
 
-    monkeypatch.setattr(room, "MOST_ENTRIES", 100)
-    summary = summarise_records([r for one in MADE for r in records_of(one)], PLAN)
-    assert {len(c.over_runs.runs) for c in summary.configurations} == {RUNS}
-    write_report(summary, tmp_path)
-    written = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
-    assert {len(c["over_runs"]["runs"]) for c in written["configurations"]} == {RUNS}
     monkeypatch.setattr(room, "MOST_ENTRIES", 40)
     summary = summarise_records([r for one in MADE for r in records_of(one)], PLAN)
+    there = [len(c.over_runs.runs) for c in summary.configurations]
+    assert max(there) == RUNS and min(there) > 4
     write_report(summary, tmp_path)
     written = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
     assert {len(c["over_runs"]["runs"]) for c in written["configurations"]} == {4}
-    assert {c["left_out"]["runs"] for c in written["configurations"]} == {RUNS - 4}
+    assert [c["left_out"]["runs"] for c in written["configurations"]] == [n - 4 for n in there]
     assert "Shown: the first" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 

@@ -104,8 +104,8 @@ NOW = datetime.now(UTC)
         ("0", 0, 0),
         ("1", 1, 1),
         (" 120 ", 120, 120),
-        (format_datetime(NOW + timedelta(seconds=60), usegmt=True), 0, 60),
-        (format_datetime(NOW - timedelta(seconds=60), usegmt=True), 0, 0),
+        pytest.param(format_datetime(NOW + timedelta(seconds=60), usegmt=True), 0, 60, id="in a minute"),
+        pytest.param(format_datetime(NOW - timedelta(seconds=60), usegmt=True), 0, 0, id="a minute ago"),
         ("Sun Nov  6 08:49:37 1994", 0, 0),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,11 +59,11 @@ def runs_chart(summary: SweepSummary) -> tuple[Block, ...]:
 
 
 def _chart(summary: SweepSummary, metric: Metric) -> tuple[Chart, ...]:
-    known = [band for e in entries(summary) if (band := _band(e, metric)) is not None]
+    known = [e for e in entries(summary) if _has(e, metric)]
     if not known:
         return ()
-    most = max(len(band.runs) for band in known)
-    bands = _chosen(known, max(1, min(_MOST_BANDS, _MOST_DOTS // most)))
+    most = max(len(e.configuration.over_runs.runs) for e in known)
+    bands = _chosen(known, max(1, min(_MOST_BANDS, _MOST_DOTS // most)), metric)
     drawn = [_thin(band) for band in bands]
     reach = _reach(drawn)
     clock = _Clock.of([run.figures for band in drawn for run in band.runs])
@@ -108,7 +109,15 @@ def _chart(summary: SweepSummary, metric: Metric) -> tuple[Chart, ...]:
     )
 
 
-def _band(entry: Entry, metric: Metric) -> _Band | None:
+def _has(entry: Entry, metric: Metric) -> bool:
+    """Whether any run has the figure: the mean tells it of the complete ones."""
+    over = entry.configuration.over_runs
+    return finite(over.of(metric.key).mean) is not None or any(
+        finite(getattr(run, metric.key)) is not None for run in over.runs
+    )
+
+
+def _band(entry: Entry, metric: Metric) -> _Band:
     c = entry.configuration
     outlying = {outlier.run for outlier in c.outliers if outlier.metric == metric.key}
     runs = tuple(
@@ -116,8 +125,6 @@ def _band(entry: Entry, metric: Metric) -> _Band | None:
         for run in c.over_runs.runs
         if (number := finite(getattr(run, metric.key))) is not None
     )
-    if not runs:
-        return None
     mean = finite(c.over_runs.of(metric.key).mean)
     return _Band(entry, sum(run.value for run in runs) / len(runs) if mean is None else mean, runs)
 
@@ -136,14 +143,21 @@ def _series(run: RunFigures, outlying: set[int]) -> int:
     return _COLD if run.cold_calls else _ORDINARY
 
 
-def _chosen(bands: Sequence[_Band], most: int) -> list[_Band]:
+def _chosen(entries_: Sequence[Entry], most: int, metric: Metric) -> list[_Band]:
     """Half of the room for what is best ranked, the rest for bands with something to see; in their order."""
-    if len(bands) <= most:
-        return list(bands)
+    if len(entries_) <= most:
+        return [_band(e, metric) for e in entries_]
     head = list(range((most + 1) // 2))
-    special = [i for i in range(len(head), len(bands)) if any(r.series > _COLD for r in bands[i].runs)]
-    rest = [i for i in range(len(head), len(bands)) if i not in set(special)]
-    return [bands[i] for i in sorted((head + special + rest)[:most])]
+    special = [i for i in range(len(head), len(entries_)) if _has_marked(entries_[i], metric)]
+    rest = [i for i in range(len(head), len(entries_)) if i not in set(special)]
+    return [_band(entries_[i], metric) for i in sorted((head + special + rest)[:most])]
+
+
+def _has_marked(entry: Entry, metric: Metric) -> bool:
+    c = entry.configuration
+    if c.suspect_calls or any(outlier.metric == metric.key for outlier in c.outliers):
+        return True
+    return c.runs_complete < len(c.over_runs.runs)
 
 
 def _thin(band: _Band) -> _Band:
@@ -214,7 +228,7 @@ def _table(bands: Sequence[_Band], metric: Metric) -> Table:
     return figures(header, "lrlrl", rows)
 
 
-def _left_out(known: Sequence[_Band], bands: Sequence[_Band], drawn: Sequence[_Band]) -> tuple[str, ...]:
+def _left_out(known: Sequence[Entry], bands: Sequence[_Band], drawn: Sequence[_Band]) -> tuple[str, ...]:
     notes: tuple[str, ...] = ()
     if len(bands) < len(known):
         notes = (
@@ -230,8 +244,8 @@ def _at_the_edge(number: int) -> tuple[str, ...]:
 
 def _without(summary: SweepSummary, metric: Metric) -> tuple[str, ...]:
     """Runs that have no such figure can't be placed."""
-    runs = [run for c in summary.configurations for run in c.over_runs.runs]
-    absent = sum(finite(getattr(run, metric.key)) is None for run in runs)
+    figures_ = [getattr(run, metric.key) for c in summary.configurations for run in c.over_runs.runs]
+    absent = sum(figure is None or not math.isfinite(figure) for figure in figures_)
     lost = sum(entry.stage == "all" for c in summary.configurations for entry in c.excluded)
     parts = [f"{plural(absent, 'run')} without a {metric.title} of a valid call"] if absent else []
     parts += [f"{plural(lost, 'planned run')} without any record"] if lost else []
