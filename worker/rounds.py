@@ -69,7 +69,7 @@ def decide(store: Store, publisher: Publisher, execution: str, block: int) -> di
         for unit in maker.units_of(found)
     ]
     if missing and store.status(execution) == "running":
-        publisher.publish_block(block, [unit for unit in units if unit.jobs])
+        publisher.publish_block(block, units)
     return {"block": block, "jobs": len(missing), "why": found.why}
 
 

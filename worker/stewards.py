@@ -39,18 +39,21 @@ class Stewards:
         held = False
         while not self._stop.wait(LOOK_S if held else LOOK_FOR_NEW_S):
             try:
-                held = self._look()
-            except (redis.RedisError, ChimeraError) as error:
+                live = self._store.running_executions()
+                self._stewards = {x: steward for x, steward in self._stewards.items() if x in live}
+                looked = [self._look(execution) for execution in live]
+                held = any(looked)
+            except redis.RedisError as error:
                 log.warning("executions can't be looked after now: %s", error)
-            except Exception:
-                log.exception("a steward failed")
 
-    def _look(self) -> bool:
-        """Look after every live execution; return whether any is in our care."""
-        live = self._store.running_executions()
-        self._stewards = {x: steward for x, steward in self._stewards.items() if x in live}
-        for execution in live:
-            if execution not in self._stewards and self._store.manifest(execution) is not None:
+    def _look(self, execution: str) -> bool:
+        """Look after one execution; return whether it is in our care. What is wrong with it is no other's matter."""
+        try:
+            if execution not in self._stewards:
                 self._stewards[execution] = Steward(self._store, self._app, execution)
-        held = [steward.look() for steward in self._stewards.values()]
-        return any(held)
+            return self._stewards[execution].look()
+        except (redis.RedisError, ChimeraError) as error:
+            log.warning("%s can't be looked after now: %s", execution, error)
+        except Exception:
+            log.exception("the steward of %s failed", execution)
+        return False

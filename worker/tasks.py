@@ -31,11 +31,24 @@ def _store() -> Store:
     return Store(connect(broker_url(), retries=FOREVER))
 
 
+class Unknown(Exception):
+    """The store knows no such execution."""
+
+
+def _known_maker(execution: str, generation: int) -> JobMaker | None:
+    try:
+        return _maker(execution, generation)
+    except Unknown:  # raised, so that the cache does not keep it
+        return None
+
+
 @lru_cache(maxsize=8)
-def _maker(execution: str, generation: int) -> JobMaker | None:
+def _maker(execution: str, generation: int) -> JobMaker:
     """One for all jobs of a generation: a resume may come from another folder."""
     manifest = _store().manifest(execution)
-    return None if manifest is None else JobMaker.of(manifest, _store().base_dir(execution))
+    if manifest is None:
+        raise Unknown
+    return JobMaker.of(manifest, _store().base_dir(execution))
 
 
 def _slot_settings() -> WorkerSettings:
@@ -52,7 +65,7 @@ def _beat() -> redis.Redis:
 
 def _dispatcher(app: Celery, execution: str) -> Dispatcher:
     generation = _store().generation(execution)
-    maker = None if generation is None else _maker(execution, generation)
+    maker = None if generation is None else _known_maker(execution, generation)
     if maker is None:
         raise ChimeraError(f"the store knows no execution {execution}")
     return Dispatcher(app, _store(), maker)
@@ -75,7 +88,7 @@ def register(app: Celery) -> None:
         """Perform one job; return its receipt."""
         require_kind(kind, "measure")
         settings = _slot_settings()
-        maker = _maker(execution, generation)
+        maker = _known_maker(execution, generation)
         configuration = None if maker is None else maker.configuration(configuration_id)
         if maker is None or configuration is None:
             return {"job_id": job_id, "unknown": True}

@@ -320,8 +320,9 @@ def _range(d: Description, metric: Metric) -> str:
     return "" if d.min is None or d.max is None else f", {d.min:.2f} to {d.max:.2f} {metric.unit}"
 
 
-def _values(c: ConfigurationSummary, metric: Metric) -> Sequence[float]:
-    return sample(c.over_runs, metric).values.tolist()
+def _values(c: ConfigurationSummary, metric: Metric) -> list[float]:
+    values: list[float] = sample(c.over_runs, metric).values.tolist()
+    return values
 
 
 def _slope(metric: Metric, trend: Trend, step: str) -> str:

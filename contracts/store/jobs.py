@@ -70,9 +70,12 @@ class Jobs:
     def void(self, execution: str, jobs: Mapping[str, str], *, slot: str, why: str) -> list[str]:
         """Take failed outcomes back, so that their jobs are measured once more; return the ids of those taken.
 
-        ``jobs``: job id → configuration id, of a ``slot`` whose server failed: ``why``. A job is taken back once, and only while its configuration's summary is
-        due; it is sent again by the execution's steward.
+        ``jobs``: job id → configuration id, of a ``slot`` whose server failed: ``why``. A job is taken back once, and
+        only while its configuration's summary is due; it is sent again by the execution's steward. Of a cancelled
+        execution none is: it would not be measured again.
         """
+        if self.client.hget(execution_key(execution, "state"), "status") == "cancelled":
+            return []
         kinds = (
             "outcomes",
             "failed",
