@@ -19,8 +19,8 @@ demo:                 ## Run examples/quickstart.yaml on this machine, all parts
 test: check           ## The whole suite
 	@echo "chimera: running the tests (real Redis, workers and model server; a few minutes)"
 	@$(BIN)/python -m pytest -q -n 2 tests/unit tests/golden
-	@$(BIN)/python -m pytest -q tests/conformance tests/browser
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup tests/integration tests/faults
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/conformance tests/browser
+	@$(BIN)/python -m pytest -n 4 --dist worksteal tests/integration tests/faults
 
 check:                ## Lint, types, import rules
 	@$(PYTHON) tools/bootstrap.py requirements/dev.lock

@@ -51,8 +51,7 @@ def write_results(store: Store, execution: str, root: Path) -> Path:
         ChimeraError: the store holds no such finished execution, or the disk takes no more.
     """
     manifest = store.manifest(execution)
-    documents = store.documents(execution)
-    if manifest is None or not documents:
+    if manifest is None or store.status(execution) not in ("finished", "collected"):
         raise ChimeraError(f"the store holds no report of execution {execution}")
     folder = results_folder(root, manifest)
     maker = JobMaker.of(manifest, store.base_dir(execution))
@@ -69,7 +68,7 @@ def write_results(store: Store, execution: str, root: Path) -> Path:
             _write(folder / OTHERS_FILE, itertools.chain([first], others))
         if (facts := store.facts(execution)) is not None:
             write_atomically(folder / FACTS_FILE, facts)
-        for name, text in documents.items():
+        for name, text in store.documents(execution):
             write_atomically(folder / name, text)
     except OSError as error:
         raise ChimeraError(

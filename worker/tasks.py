@@ -138,10 +138,10 @@ def register(app: Celery) -> None:
         self: Task[Any, Any], receipts: list[Any], kind: str, execution: str, configuration_id: str
     ) -> dict[str, Any]:
         """Chord callback of one configuration."""
-        from worker.aggregation import aggregate_configuration  # a slot's worker needs no statistics
-
         require_kind(kind, "aggregate")
         try:
+            from worker.aggregation import aggregate_configuration  # a slot's worker needs no statistics
+
             publisher = _dispatcher(self.app, execution)
             return aggregate_configuration(_store(), execution, configuration_id, publisher)
         except Exception as error:
@@ -151,10 +151,10 @@ def register(app: Celery) -> None:
     @app.task(name=DECIDE, bind=True)
     def decide_block(self: Task[Any, Any], kind: str, execution: str, block: int) -> dict[str, Any]:
         """Decide which configurations get another run; publish their jobs, or the finaliser."""
-        from worker.rounds import decide
-
         require_kind(kind, "decide")
         try:
+            from worker.rounds import decide
+
             return decide(_store(), _dispatcher(self.app, execution), execution, block)
         except Exception as error:
             _store().set_problem(execution, f"block {block} can't be decided on: {error!r}")
@@ -163,10 +163,10 @@ def register(app: Celery) -> None:
     @app.task(name=FINALISE)
     def finalise_sweep(kind: str, execution: str) -> dict[str, Any]:
         """Write the sweep's summary and report."""
-        from worker.aggregation import finalise
-
         require_kind(kind, "finalise")
         try:
+            from worker.aggregation import finalise
+
             return finalise(_store(), execution)
         except Exception as error:
             _store().set_problem(execution, f"the report can't be written: {error!r}")

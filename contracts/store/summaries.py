@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import redis
@@ -89,5 +89,8 @@ class Summaries:
     def put_documents(self, execution: str, documents: dict[str, str]) -> None:
         self.client.hset(execution_key(execution, "documents"), mapping=cast(dict[Any, Any], documents))
 
-    def documents(self, execution: str) -> dict[str, str]:
-        return cast(dict[str, str], self.client.hgetall(execution_key(execution, "documents")))
+    def documents(self, execution: str) -> Iterator[tuple[str, str]]:
+        """Yield the names and texts of the documents, one at a time: they may be large."""
+        key = execution_key(execution, "documents")
+        for name in sorted(cast(list[str], self.client.hkeys(key))):
+            yield name, str(self.client.hget(key, name))

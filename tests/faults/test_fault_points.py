@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from analysis.stages_io import read_stages
 from benchmarks.chaos.parts import Parts
-from benchmarks.chaos.trapped import MEASURE_POINTS, PUBLISH_POINT
-from tests.support.chaos import cheap_sweep, ended
+from benchmarks.chaos.trapped import MEASURE_POINTS, POISON, PUBLISH_POINT
+from tests.support.chaos import cheap_sweep, ended, results_of
 from tests.support.cluster import wait_for
 
 
@@ -41,6 +43,17 @@ def test_a_pool_process_may_die_anywhere_on_a_jobs_way(parts: Parts, tmp_path: P
     found = ended(parts, run)
     assert (found.planned, found.complete) == (12, 12)
     assert worker.alive
+
+
+def test_a_job_that_kills_its_process_each_time_is_given_up(parts: Parts, tmp_path: Path) -> None:
+    parts.start("s0")
+    parts.arm(POISON)
+    found = ended(parts, parts.run(cheap_sweep(tmp_path, runs=2)))
+    assert (found.planned, found.complete, found.failures) == (4, 3, {"lost": 1})
+    (poisoned,) = (parts.traps / "poisoned").read_text().split()
+    assert Counter(parts.attempts) == {job_id: 3 if job_id == poisoned else 1 for job_id in parts.attempts}
+    reasons = {row.reason for row in read_stages(results_of(parts)) if row.outcome == "lost"}
+    assert reasons == {"given up: its worker died 3 times while it ran"}
 
 
 @pytest.mark.parametrize("point", ["called-back", "summarised", "counted", "finishing", "finished"])

@@ -85,23 +85,6 @@ def test_a_killed_pool_process_is_replaced_by_its_worker(
     assert worker.alive
 
 
-def test_a_job_that_kills_its_worker_each_time_is_given_up(
-    cluster: Cluster, tmp_path: Path, corpus: Path
-) -> None:
-    server = cluster.reference_server(ttft_ms=100, itl_ms=10, tokens=80)
-    cluster.aggregator()
-    worker = cluster.slot("s0", server)
-    run = cluster.start_run(slow_sweep(tmp_path, runs=1))
-    for kills in (1, 2, 3):
-        wait_for(lambda k=kills: len(calls_of(server)) >= k, what=f"delivery {kills} measures")
-        pool_process(worker).kill()
-    wait_for(lambda: not run.alive, seconds=120, what="the sweep completes")
-    assert run.returncode == 0, run.log.read_text()
-    stages = read_stages(next((tmp_path / "results" / "test").iterdir()))
-    assert {s.outcome for s in stages} == {"lost"}
-    assert "given up: its worker died 3 times" in str(stages[0].reason)
-
-
 @dataclass
 class Embedded:
     """``chimera run`` with an embedded Redis and worker, on a reference server: 4 jobs of two calls."""

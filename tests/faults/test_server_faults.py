@@ -46,13 +46,13 @@ def test_servers_that_fail_each_in_its_way(parts: Parts, tmp_path: Path) -> None
     """Four slots fail at once, and one is well: every job has its outcome, and every failure its reason."""
     slots = [*ILLS, "well"]
     parts.start(*slots, **JOB)
-    run = parts.run(cheap_sweep(tmp_path, configurations=2, runs=15, deadline=DEADLINE_S))
+    run = parts.run(cheap_sweep(tmp_path, configurations=2, runs=30, deadline=DEADLINE_S))
     for slot in slots:
         wait_for(lambda s=slot: parts.servers[s].calls(), what=f"slot {slot} measures")
     for slot, ill in ILLS.items():
         ill(parts.servers[slot])
     found = ended(parts, run, servers=False)
-    assert found.planned == 30
+    assert found.planned == 60
     (execution,) = parts.executions
     outcomes = [*parts.store.outcomes(execution, parts.store.jobs_done(execution))]
     outcomes += parts.store.other_outcomes(execution)
