@@ -129,8 +129,9 @@ def _connected(slots: Names, cells: Codes) -> Codes:
     _, codes = _named(slots)
     often = np.bincount(codes) >= MIN_RUNS
     slots_of: dict[int, set[int]] = defaultdict(set)
-    for cell, slot in np.unique(np.column_stack([cells, codes])[often[codes]], axis=0).tolist():
-        slots_of[cell].add(slot)
+    met = np.bincount((cells * often.size + codes)[often[codes]])
+    for both in np.flatnonzero(met).tolist():
+        slots_of[both // often.size].add(both % often.size)
     groups: list[set[int]] = []
     for found in slots_of.values():
         touching = [group for group in groups if group & found]
@@ -166,7 +167,9 @@ def _named(slots: Names) -> tuple[tuple[str, ...], Codes]:
 
 def _dense(codes: Codes | Integers) -> Codes:
     """Return the same codes without gaps."""
-    found: Codes = np.unique(codes, return_inverse=True)[1].astype(np.intp)
+    present = np.bincount(codes) > 0
+    places = np.cumsum(present) - 1
+    found: Codes = places[codes].astype(np.intp)
     return found
 
 

@@ -402,8 +402,10 @@ def _factors(
 def codes_of(levels: Names | Integers | Codes) -> Codes | None:
     """Return codes from 0; ``None`` where a level is not known or all are one."""
     if levels.dtype != object:
-        known, codes = np.unique(levels, return_inverse=True)
-        return None if known.size < 2 or known[0] == UNKNOWN else codes.astype(np.intp)
+        if int(levels.min()) <= UNKNOWN:
+            return None
+        present = np.bincount(levels) > 0
+        return None if present.sum() < 2 else (np.cumsum(present) - 1)[levels].astype(np.intp)
     places = {level: place for place, level in enumerate(dict.fromkeys(levels.tolist()))}
     if None in places or len(places) < 2:
         return None

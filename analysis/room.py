@@ -12,9 +12,9 @@ from analysis.judgement import call_of
 from analysis.models import Call, ConfigurationSummary
 from analysis.table import Calls
 
-MOST_ENTRIES = 20_000
-"""Entries of each kind (calls, runs, exclusions, …) in the summary of a sweep: some 20 MB in all."""
-_AT_LEAST = 4
+MOST_ENTRIES = 5_000
+"""Entries of each kind (calls, runs, exclusions, …) in the summary of a sweep: some 2 MB each, and in memory ten times that."""
+_AT_LEAST = 1
 """Of each configuration, however many there are."""
 
 Item = TypeVar("Item")

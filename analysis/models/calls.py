@@ -153,6 +153,7 @@ class StageOverRuns(Strict):
     """Runs with a valid call of the stage."""
     excluded: dict[str, int]
     """Outcome, ``suspect`` or ``no record`` → runs whose call does not count."""
+    # What follows has no tail percentiles: no sweep has the runs for them, and over runs it says so once.
     throughput_tok_s: Description
     ttft_ms: Description
     """Of calls that are not known to be cold."""

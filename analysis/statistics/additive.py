@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -51,32 +52,18 @@ class Additive:
     """
 
     def __init__(self, values: Floats, cells: Codes, factors: Mapping[str, Codes]) -> None:
+        self._layout = _layout_of(cells, factors)
         self.cells = cells
-        self.counts = np.bincount(cells).astype(np.float64)
+        self.counts = self._layout.counts
         self.means = np.bincount(cells, values) / self.counts
         """Of cells, as measured."""
         self._names = tuple(factors)
         self._codes = tuple(factors.values())
-        sizes = [int(codes.max()) + 1 for codes in self._codes]
-        ends = np.cumsum([0, *sizes])
-        self._columns = {
-            name: np.arange(start, end)
-            for name, start, end in zip(self._names, ends[:-1], ends[1:], strict=True)
-        }
-        tables = [cross_table(cells, codes) for codes in self._codes]
-        self._shares = (
-            np.hstack([table / self.counts[:, None] for table in tables])
-            if tables
-            else np.zeros((self.counts.size, 0))
-        )
-        gram = np.zeros((int(ends[-1]), int(ends[-1])))
-        for i, first in enumerate(self._codes):
-            for j, second in enumerate(self._codes):
-                both = cross_table(first, second) - tables[i].T @ (tables[j] / self.counts[:, None])
-                gram[ends[i] : ends[i + 1], ends[j] : ends[j + 1]] = both
-        self.gram = gram
+        self._columns = self._layout.columns
+        self._shares = self._layout.shares
+        self.gram = self._layout.gram
         """Of the factors' columns, cells taken out."""
-        self._inverse, self.rank = pseudo_inverse(gram)
+        self._inverse, self.rank = pseudo_inverse(self.gram)
         self._centred = values - self.means[cells]
         self.moments = self._moments(self._centred)
         self.effects = self._inverse @ self.moments
@@ -164,6 +151,41 @@ class Additive:
         return fitted
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """What does not depend on the values: all metrics of a sweep mostly have one."""
+
+    counts: Floats
+    shares: Floats
+    """Of each cell: which fraction of its runs has each level of each factor."""
+    gram: Floats
+    columns: Mapping[str, Codes]
+
+
+def _layout_of(cells: Codes, factors: Mapping[str, Codes]) -> _Layout:
+    digest = hashlib.blake2b(cells.tobytes())
+    for name, codes in factors.items():
+        digest.update(name.encode() + codes.tobytes())
+    return _LAYOUTS.get(digest.digest(), lambda: _laid_out(cells, factors))
+
+
+def _laid_out(cells: Codes, factors: Mapping[str, Codes]) -> _Layout:
+    counts = np.bincount(cells).astype(np.float64)
+    sizes = [int(codes.max()) + 1 for codes in factors.values()]
+    ends = np.cumsum([0, *sizes])
+    columns = {
+        name: np.arange(start, end) for name, start, end in zip(factors, ends[:-1], ends[1:], strict=True)
+    }
+    tables = [cross_table(cells, codes) for codes in factors.values()]
+    shares = [table / counts[:, None] for table in tables]
+    gram = np.zeros((int(ends[-1]), int(ends[-1])))
+    for i, first in enumerate(factors.values()):
+        for j, second in enumerate(factors.values()):
+            both = cross_table(first, second) - tables[i].T @ shares[j]
+            gram[ends[i] : ends[i + 1], ends[j] : ends[j + 1]] = both
+    return _Layout(counts, np.hstack(shares) if shares else np.zeros((counts.size, 0)), gram, columns)
+
+
 def cross_table(rows: Codes, columns: Codes) -> Floats:
     """Count how often two codings meet: (levels of rows, levels of columns)."""
     width = int(columns.max()) + 1
@@ -180,17 +202,7 @@ def pseudo_inverse(gram: Floats) -> tuple[Floats, int]:
     if gram.size == 0:
         return gram, 0
     key = hashlib.blake2b(np.ascontiguousarray(gram).tobytes()).digest()
-    with _KEPT_LOCK:
-        found = _KEPT.pop(key, None) or _inverted(gram)
-        _KEPT[key] = found
-        while len(_KEPT) > _MOST_KEPT:
-            del _KEPT[next(iter(_KEPT))]
-    return found
-
-
-_MOST_KEPT = 12
-_KEPT: dict[bytes, tuple[Floats, int]] = {}
-_KEPT_LOCK = threading.Lock()
+    return _INVERSES.get(key, lambda: _inverted(gram))
 
 
 def _inverted(gram: Floats) -> tuple[Floats, int]:
@@ -198,3 +210,29 @@ def _inverted(gram: Floats) -> tuple[Floats, int]:
     kept = values > _TOLERANCE * max(float(values[-1]), 1.0)
     used = vectors[:, kept]
     return (used / values[kept]) @ used.T, int(kept.sum())
+
+
+T = TypeVar("T")
+
+
+class _Kept(Generic[T]):
+    """The last few results by their key; threads may share it."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._found: dict[bytes, T] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: bytes, make: Callable[[], T]) -> T:
+        with self._lock:
+            found = self._found.pop(key, None)
+            if found is None:
+                found = make()
+            self._found[key] = found
+            while len(self._found) > self._most:
+                del self._found[next(iter(self._found))]
+        return found
+
+
+_LAYOUTS: _Kept[_Layout] = _Kept(8)
+_INVERSES: _Kept[tuple[Floats, int]] = _Kept(12)

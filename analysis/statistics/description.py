@@ -45,6 +45,7 @@ def describe(
     confidence_sequence: bool = False,
     last: int = LAST_LOOK,
     loads: Sequence[int | None] | None = None,
+    tails: bool = True,
 ) -> Description:
     """Describe the known values; a ``None`` is left out, and ``n`` shows it.
 
@@ -56,7 +57,8 @@ def describe(
     for a fixed number.
 
     ``loads``: to which load each value belongs, where values of one load are no independent ones. The mean's interval is
-    then that of the loads' means, and the median has none. All of them are known or none is.
+    then that of the loads' means, and the median has none. All of them are known or none is. ``tails``: whether tail
+    percentiles, or what they would take, are wanted.
     """
     values = list(values)
     if loads and None not in loads:
@@ -81,7 +83,7 @@ def describe(
         if confidence_sequence
         else mean_interval(known),
         median_interval=None if confidence_sequence else median_interval(known),
-        percentiles=percentiles(known),
+        percentiles=percentiles(known) if tails else (),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import mul
 
 import numpy as np
 import numpy.typing as npt
@@ -83,11 +84,13 @@ def abc_interval(values: Sequence[float], level: float = LEVEL, *, expanded: boo
     """
     n = len(values)
     mean = math.fsum(values) / n
-    off = np.sort(np.asarray(values, dtype=np.float64)) - mean
-    scale = float(np.max(np.abs(off)))
-    off = off / scale
-    a = _acceleration(off)
-    sigma = scale * math.sqrt(math.fsum(off * off)) / n
+    off = [value - mean for value in values]
+    scale = max(map(abs, off))
+    off = [one / scale for one in off]
+    squares = [one * one for one in off]
+    squared = math.fsum(squares)
+    a = math.fsum(map(mul, squares, off)) / (6 * math.pow(squared, 1.5))
+    sigma = scale * math.sqrt(squared) / n
     normal = _normal(n, level, expanded)
     low, high = (mean + sigma * (a + z) / (1 - a * (a + z)) ** 2 for z in (-normal, normal))
     return Interval(low=low, high=high, level=level, method="bca")

@@ -229,7 +229,7 @@ def test_exclusions_beyond_the_room_are_counted(record) -> None:
 def test_the_lists_of_a_large_sweep_are_bounded_in_the_file_alone(tmp_path, monkeypatch) -> None:
     from analysis import room
 
-    monkeypatch.setattr(room, "MOST_ENTRIES", 40)
+    monkeypatch.setattr(room, "MOST_ENTRIES", 4 * len(PLAN.configurations))
     summary = summarise_records([r for one in MADE for r in records_of(one)], PLAN)
     there = [len(c.over_runs.runs) for c in summary.configurations]
     assert max(there) == RUNS and min(there) > 4
@@ -250,3 +250,13 @@ def test_a_large_summary_has_a_line_for_each_configuration_and_is_the_same_json(
     assert json.loads(lined) == json.loads(indented)
     assert len(lined.splitlines()) < len(indented.splitlines()) / 5
     assert list(json.loads(lined)) == list(json.loads(indented))
+
+
+def test_the_quick_way_over_whole_runs_gives_the_same_figures(monkeypatch) -> None:
+    from analysis import over_runs
+
+    records = many_calls(7)
+    quick = summarise_configuration(records)
+    monkeypatch.setattr(over_runs, "_of_whole_runs", lambda *_: None)
+    assert summarise_configuration(records) == quick
+    assert quick.over_runs.runs[0].joules_per_token is not None
