@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from analysis.files import write_atomically
+from analysis.files import write_atomically, write_parts
 from analysis.models import SweepSummary
-from analysis.rendering import render_json, render_reports
+from analysis.rendering import render_reports
 from analysis.rendering.each import FOLDERS, Layout, render_each
+from analysis.rendering.json_lines import json_parts
 from analysis.stages_io import STAGES_FILE, read_stages
 from contracts.facts import Facts
 from contracts.failures import InputError
@@ -89,10 +91,12 @@ def _model(path: Path, model: type[Model]) -> Model:
         raise InputError(f"{path}{f', key {key!r}' if key else ''}: {first['msg']}") from None
 
 
-def documents(summary: SweepSummary) -> dict[str, str]:
-    """Return file name → text of the summary and of both reports."""
+def documents(summary: SweepSummary) -> Iterator[tuple[str, Iterable[str]]]:
+    """Yield file name and text, in parts, of the summary and then of both reports: they may be large."""
+    yield SUMMARY_FILE, json_parts(summary)
     markdown, html = render_reports(summary)
-    return {SUMMARY_FILE: render_json(summary), MARKDOWN_FILE: markdown, HTML_FILE: html}
+    yield MARKDOWN_FILE, (markdown,)
+    yield HTML_FILE, (html,)
 
 
 def write_report(summary: SweepSummary, folder: Path) -> list[Path]:
@@ -105,8 +109,8 @@ def write_report(summary: SweepSummary, folder: Path) -> list[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, text in documents(summary).items():
-        write_atomically(folder / name, text)
+    for name, parts in documents(summary):
+        write_parts(folder / name, (part.encode() for part in parts))
         paths.append(folder / name)
     return paths
 

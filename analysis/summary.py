@@ -7,7 +7,7 @@ the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from statistics import median
@@ -20,7 +20,7 @@ from analysis.design import precision
 from analysis.exclusions import complete_runs, excluded
 from analysis.findings import findings, warnings_of
 from analysis.floor import sweep_floor
-from analysis.grounded import RecordsOfRun, ground_texts
+from analysis.grounded import RecordsOfRun, check_ahead, ground_texts
 from analysis.grounding import Grounder
 from analysis.host_effects import host_effects
 from analysis.inert import inert_axes
@@ -54,6 +54,7 @@ from contracts.sweep import RunsSpec
 __all__ = [
     "ConfigurationSummary",
     "SweepSummary",
+    "check_run",
     "summarise_configuration",
     "summarise_records",
     "summarise_rows",
@@ -99,13 +100,15 @@ def summarise_rows(
     grounder: Grounder | None = None,
     sd: SdKind = "sample",
     room: int = MOST_ENTRIES,
+    ahead: Mapping[int, bytes] | None = None,
 ) -> ConfigurationSummary:
     """Summarise all rows, of every phase, of one configuration and one agent.
 
     ``records`` gives the records of one run: of the one that is shown, and with a ``grounder``, which knows the
     ingested data, of each with a text. ``configuration`` tells what it is where no row does: without rows it is
     needed. ``until``: the number of runs was not fixed, so that intervals are confidence sequences. ``room``: the most
-    entries that the summary's lists of single calls may have (:mod:`analysis.room`).
+    entries that the summary's lists of single calls may have (:mod:`analysis.room`). ``ahead``: run → what its texts'
+    check found already (:func:`check_run`).
 
     Raises:
         ValueError: the rows are of several configurations or agents, or there are neither rows nor a configuration.
@@ -126,12 +129,14 @@ def summarise_rows(
     out = excluded(stages, calls, runs_planned)
     method = throughput_method(valid)
     figures = run_figures(calls, method, complete_runs(calls, out))
-    grounded = ground_texts(valid, figures, parameters, grounder, records)
+    shown = choose(stages, calls, records)
+    grounded = ground_texts(
+        valid, figures, parameters, grounder, records, shown=shown.run if shown else None, ahead=ahead
+    )
     describe_ = partial(
         describe, kind=sd, confidence_sequence=until is not None, last=until.max if until else LAST_LOOK
     )
     runs = over_runs(grounded.rated(figures), valid, method, describe_)
-    shown = choose(stages, calls, records)
     noted = notes(stages, calls, valid, texts)
     rates = outcome_rates(calls)
     cold = [
@@ -186,7 +191,7 @@ def summarise_rows(
         precision=precision(runs, {str(name): target for name, target in until.until.items()}, until.max)
         if until
         else (),
-        groundings=grounded.of_run(shown.run) if shown else (),
+        groundings=grounded.shown,
         grounding=grounded.rate,
         excluded=first(out, room),
         cold_calls=first(cold, room),
@@ -214,6 +219,25 @@ def summarise_rows(
         quantisations=distinct(stages.quantisation),
         contexts=contexts_of(stages),
     )
+
+
+def check_run(
+    records: Sequence[StageRecord],
+    *,
+    parameters: Mapping[str, int | float] | None,
+    runs: int,
+    grounder: Grounder,
+) -> bytes:
+    """Check the texts of one run before the others of its configuration are there; :func:`summarise_rows` takes it.
+
+    ``runs``: how many the configuration will have.
+    """
+    calls, _ = judge(Columns(in_order(map(row_of, records))))
+    valid = calls.where(calls.valid)
+    found = run_figures(calls, throughput_method(valid), frozenset(calls.run))
+    if len(found) != 1:
+        raise ValueError(f"records of one run with calls are needed, not of {len(found)}")
+    return check_ahead(valid, found[0], parameters, runs, grounder, records)
 
 
 def summarise_sweep(

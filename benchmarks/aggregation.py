@@ -146,7 +146,7 @@ def measure(url: str, points: int, runs: int, processes: int) -> Figures:
             callbacks_s=max(end["callbacks"] for end in ends) - began,
             whole_s=finished - began,
             peak_bytes=max(end["peak"] for end in ends),
-            documents={name: len(text.encode()) for name, text in store.documents(plan.execution)},
+            documents={name: sum(map(len, parts)) for name, parts in store.documents(plan.execution)},
         )
     finally:
         for child in children:

@@ -363,17 +363,29 @@ def worker(
 
 
 @cli.command()
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    help="Configurations summarised at once; 2 unless there is one CPU core.",
+)
 @_loglevel
 @_log_format
 @_metrics_port
 @_metrics_address
 @_broker
 def aggregator(
-    loglevel: str, log_format: str, metrics_port: int | None, metrics_address: str, broker: str | None
+    processes: int | None,
+    loglevel: str,
+    log_format: str,
+    metrics_port: int | None,
+    metrics_address: str,
+    broker: str | None,
 ) -> None:
     """Start the worker that turns outcomes into summaries and reports; a cluster needs one."""
-    watched = _watched(log_format, metrics_port, metrics_address)
-    _become([sys.executable, "-m", "worker", "--aggregator", "--loglevel", loglevel, *watched], broker)
+    arguments = ["--aggregator", "--loglevel", loglevel]
+    arguments += [] if processes is None else ["--processes", str(processes)]
+    arguments += _watched(log_format, metrics_port, metrics_address)
+    _become([sys.executable, "-m", "worker", *arguments], broker)
 
 
 @cli.command()

@@ -68,8 +68,8 @@ def write_results(store: Store, execution: str, root: Path) -> Path:
             _write(folder / OTHERS_FILE, itertools.chain([first], others))
         if (facts := store.facts(execution)) is not None:
             write_atomically(folder / FACTS_FILE, facts)
-        for name, text in store.documents(execution):
-            write_atomically(folder / name, text)
+        for name, parts in store.documents(execution):
+            write_parts(folder / name, parts)
     except OSError as error:
         raise ChimeraError(
             f"can't write the results to {folder}: {error}; they stay in the store: run the sweep again"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from analysis.ending import Ending
 from contracts.celery_app import make_app
 from contracts.failures import InputError
 from contracts.manifest import Manifest
@@ -21,6 +22,7 @@ from dispatch.steward import Steward
 from producer.broker import given_broker, home
 from producer.calibrate import calibrate_slots, describe
 from producer.embedded import Embedded
+from producer.ending_table import show_ending
 from producer.follow import follow
 from producer.ground import facts_below
 from producer.manifest import make_manifest
@@ -29,7 +31,7 @@ from producer.preflight import check_slots, ill_slots
 from producer.progress import ProgressView, say_line
 from producer.results import check_writable, write_results
 from producer.sweep_file import load
-from producer.tables import jobs_in_words, show_ranking, until_in_words
+from producer.tables import jobs_in_words, until_in_words
 from producer.watch_eta import Estimator
 
 
@@ -126,7 +128,8 @@ def carry_out(
         steward.release()
     folder = write_results(store, execution, results)
     store.set_collected(execution)
-    show_ranking(folder, console)
+    if (ending := store.ending(execution)) is not None:
+        show_ending(Ending.model_validate_json(ending), console)
     return folder
 
 

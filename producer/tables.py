@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 
 from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from analysis.formatting import mean_interval
-from analysis.models import SweepSummary
 from analysis.rendering.plain import visible
 from contracts.configuration import PARAMETER_NAMES, format_value
 from contracts.sweep import SweepSpec, Warmup
@@ -25,7 +21,6 @@ SHOWN = 5
 """Blocks or units that a plan lists."""
 MOST_LISTED = 50
 """Jobs that it lists of one."""
-MOST_REASONS = 5
 
 
 def show_plan(plan: Plan, job_s: float | None, slots: int | None, inert: list[str], console: Console) -> None:
@@ -165,39 +160,3 @@ def plan_json(plan: Plan, inert: list[str]) -> str:
         "jobs": jobs,
     }
     return json.dumps(tree, indent=2)
-
-
-def show_ranking(folder: Path, console: Console) -> None:
-    """Print the short table at the end of a sweep, from its ``summary.json``."""
-    summary = SweepSummary.model_validate_json((folder / "summary.json").read_text(encoding="utf-8"))
-    by_name = {(c.config, c.agent): c for c in summary.configurations}
-    table = Table(
-        "#",
-        Column("configuration", overflow="fold"),
-        Column("runs ok", justify="right"),
-        Column("tok/s", justify="right", no_wrap=True),
-        Column("TTFT ms", justify="right", no_wrap=True),
-        Column("calls", overflow="fold"),
-        title="means over complete runs, with 95 % intervals; TTFT without calls known to be cold",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    for place in summary.ranking:
-        c = by_name[place.config, place.agent]
-        table.add_row(
-            "–" if place.rank is None else str(place.rank),
-            Text(visible(c.config)),
-            f"{c.runs_complete}/{c.runs if c.runs_planned is None else c.runs_planned}",
-            mean_interval(c.over_runs.throughput_tok_s),
-            mean_interval(c.over_runs.ttft_ms),
-            Text(", ".join(f"{n} {outcome}" for outcome, n in c.outcomes.items())),
-        )
-    console.print(table)
-    reasons = Counter(entry.reason for c in summary.configurations for entry in c.excluded)
-    for reason, count in reasons.most_common(MOST_REASONS):
-        say_line(console, f"excluded, {count} ×: {reason}")
-    if len(reasons) > MOST_REASONS:
-        say_line(console, f"… and {len(reasons) - MOST_REASONS} more reasons in the report")
-    for line in filter(None, (summary.verdict, summary.ttft_verdict, *summary.warnings)):
-        say_line(console, line)

@@ -28,8 +28,13 @@ from contracts.sweep import NAME_PATTERN
 from worker.slot import probe
 from worker.stopping import DEFAULT_GRACE_S, GRACE
 
-COMMON = ("--pool", "prefork", "--concurrency", "1", "--without-gossip", "--without-mingle", "--events")
+COMMON = ("--pool", "prefork", "--without-gossip", "--without-mingle", "--events")
 RETRY_S = 0.1
+
+
+def default_processes() -> int:
+    """Return how many processes an aggregator has: when the last runs end, many configurations are summarised at once."""
+    return min(2, os.cpu_count() or 1)
 
 
 def main(arguments: list[str]) -> None:
@@ -49,6 +54,9 @@ def main(arguments: list[str]) -> None:
         default=DEFAULT_GRACE_S,
         help="seconds that the running job has left after SIGTERM",
     )
+    parser.add_argument(
+        "--processes", type=int, default=default_processes(), help="of an aggregator: callbacks at once"
+    )
     parser.add_argument("--loglevel", default="warning")
     parser.add_argument("--log-format", choices=logs.FORMS, default=logs.form_given())
     parser.add_argument("--metrics-port", type=int)
@@ -60,7 +68,9 @@ def main(arguments: list[str]) -> None:
     try:
         if options.aggregator:
             check(connect(broker_url(), retries=0), broker_url())
-            _become_celery("aggregator", AGGREGATE_QUEUE, options.loglevel, None, {}, metrics)
+            _become_celery(
+                "aggregator", AGGREGATE_QUEUE, options.loglevel, None, {}, metrics, options.processes
+            )
         else:
             settings = WorkerSettings(
                 options.slot, options.pool, options.server, options.gpu, options.max_deadline
@@ -116,6 +126,7 @@ def _become_celery(
     settings: WorkerSettings | None,
     environment: dict[str, str],
     metrics: tuple[int, str] | None,
+    processes: int = 1,
 ) -> None:
     os.environ.update(environment)
     from worker.app import app  # reads the environment
@@ -124,7 +135,18 @@ def _become_celery(
     if metrics is not None:
         serve(settings, *metrics)
 
-    arguments = ["worker", *COMMON, "--hostname", f"{name}@%h", "--queues", queues, "--loglevel", loglevel]
+    arguments = [
+        "worker",
+        *COMMON,
+        "--concurrency",
+        str(processes),
+        "--hostname",
+        f"{name}@%h",
+        "--queues",
+        queues,
+        "--loglevel",
+        loglevel,
+    ]
     app.worker_main(arguments)
 
 

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from redis.client import NEVER_DECODE
 
+from analysis.ending import ending_of
 from analysis.grounding import Grounder
 from analysis.models import ConfigurationSummary
 from analysis.prepared import prepare, unpack_rows
@@ -41,14 +42,14 @@ def aggregate_configuration(
 
     Does nothing where outcomes are missing, unless the execution was cancelled: then an older generation's chord has fired.
     """
-    manifest, maker = _plan(store, execution)
+    manifest, maker = plan_of(store, execution)
     if manifest.spec.until_precise is not None:
         manifest = manifest.with_rounds(store.rounds(execution))
     configuration = maker.configuration(configuration_id)
     if configuration is None:
         raise ChimeraError(f"execution {execution} has no configuration {configuration_id}")
     name = configuration.name
-    job_ids = maker.job_ids(configuration, _runs(manifest, name))
+    job_ids = maker.job_ids(configuration, runs_by_now(manifest, name))
     with _undisturbed():
         rows, absent = _rows(store, execution, job_ids)
         if absent and store.status(execution) != "cancelled":
@@ -59,7 +60,8 @@ def aggregate_configuration(
             configuration=configuration,
             runs_planned=len(job_ids),
             until=manifest.spec.until_precise,
-            grounder=_grounder(store, execution),
+            grounder=grounder_of(store, execution),
+            ahead=_ahead(store, execution, job_ids),
             room=room_for(len(manifest.configurations)),
         )
     _note_slots(store, execution, job_ids, summary)
@@ -93,12 +95,16 @@ def finalise(store: Store, execution: str) -> dict[str, Any]:
             "slots": tuple(store.slot_identities(execution)),
         }
     )
+    store.put_manifest(finished)
     store.renew_finaliser(execution)
     with _undisturbed():
         summaries = list(_summaries(store, execution, [c.id for c in manifest.configurations]))
-        made = documents(summarise_sweep(summaries, finished))
-    store.put_manifest(finished)
-    store.put_documents(execution, made)
+        store.renew_finaliser(execution)
+        summary = summarise_sweep(summaries, finished)
+        store.put_ending(execution, ending_of(summary).model_dump_json())
+        for name, parts in documents(summary):
+            store.renew_finaliser(execution)
+            store.put_document(execution, name, parts)
     store.set_finished(execution)
     return {"execution": execution, "configurations": len(summaries)}
 
@@ -131,6 +137,12 @@ def _records(store: Store, execution: str, job_ids: Sequence[str]) -> Callable[[
         return [record for outcome in outcomes for record in records_of(outcome)]
 
     return records
+
+
+def _ahead(store: Store, execution: str, job_ids: Sequence[str]) -> dict[int, bytes]:
+    """Return run → what was found in its texts before (:mod:`worker.checking`)."""
+    found = _fields(store, execution, "checked", job_ids)
+    return {run: packed for run, packed in enumerate(found, start=1) if packed is not None}
 
 
 def _summaries(store: Store, execution: str, ids: Sequence[str]) -> Iterator[ConfigurationSummary]:
@@ -171,13 +183,13 @@ def _slots_noted(store: Store, execution: str) -> set[str]:
 
 
 @lru_cache(maxsize=4)
-def _plan(store: Store, execution: str) -> tuple[Manifest, JobMaker]:
-    """What does not change while an execution runs: reading it takes longer than summarising a configuration."""
+def plan_of(store: Store, execution: str) -> tuple[Manifest, JobMaker]:
+    """Return what does not change while an execution runs: reading it takes longer than summarising a configuration."""
     manifest = _manifest(store, execution)
     return manifest, JobMaker.of(manifest, store.base_dir(execution))
 
 
-def _runs(manifest: Manifest, name: str) -> int:
+def runs_by_now(manifest: Manifest, name: str) -> int:
     """Return how many runs of a configuration are planned by now."""
     if manifest.order:
         return manifest.runs_planned()[name]
@@ -185,8 +197,10 @@ def _runs(manifest: Manifest, name: str) -> int:
 
 
 @lru_cache(maxsize=2)
-def _grounder(store: Store, execution: str) -> Grounder | None:
-    """One for all configurations of an execution: reading the facts and indexing them takes longer than checking a text."""
+def grounder_of(store: Store, execution: str) -> Grounder | None:
+    """Return what checks texts, ``None``: the files are not known.
+
+    One for all configurations of an execution: reading the facts and indexing them takes longer than checking a text."""
     facts = store.facts(execution)
     return None if facts is None else Grounder(Facts.model_validate_json(facts))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from typing import Any
+from typing import Any, Protocol
 
 from celery.signals import worker_process_init, worker_ready, worker_shutdown
 
@@ -30,11 +30,25 @@ app = make_app(broker_url(), max_deadline_s=_settings.max_deadline_s if _setting
 register(app)
 log_by(_settings)
 
+if _settings is None:
+    # Before the pool's processes are forked, which share it: the first summary would wait a second for it. No slot needs it.
+    import analysis.statistics.intervals  # noqa: F401
+    import worker.aggregation  # noqa: F401
+
 app.steps["consumer"].add(VisibilityHeartbeat)
 app.steps["consumer"].add(Consuming)
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request drowns the rest
 
-_heartbeats: list[Heartbeat | Stewards | Prober] = []
+
+class Kept(Protocol):
+    """A thread beside the consumer."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+_heartbeats: list[Kept] = []
 
 
 @worker_ready.connect
@@ -44,6 +58,9 @@ def _announce(**_: Any) -> None:
     _heartbeats.append(Heartbeat(sign))
     if _settings is None:
         _heartbeats.append(Stewards(app, Store(connect(broker_url()))))
+        from worker.checking import Checking
+
+        _heartbeats.append(Checking(Store(connect(broker_url()))))
     else:
         prober, slot = Prober(_settings, Store(connect(broker_url()))), _settings.slot
         closed_by.append(lambda: prober.is_out)

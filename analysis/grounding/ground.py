@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
 from copy import copy
 
 from analysis.grounding.cited import Cited
@@ -18,7 +17,7 @@ from analysis.grounding.nearby import Named, claim_at, context_of, files_beside,
 from analysis.grounding.scan import MAX_CHARS, Token, gaps, scan
 from analysis.grounding.scope import Places
 from analysis.grounding.verdict import NOT_FOUND, Judged
-from analysis.models.grounding import Figure, FigureKind, GroundingRate, TextGrounding
+from analysis.models.grounding import Figure, FigureKind
 from contracts.facts import Facts
 
 _REST = re.compile(r"\s{0,20}(?:\.\.\.|…)\s?and \d{1,9} more\s{0,20}")
@@ -145,23 +144,3 @@ def _with_lines(text: str) -> str:
     if not text[:200].lstrip().startswith(("{", "[", "```json")):
         return text
     return text.replace("\\n", " \n").replace("\\t", "  ").replace('\\"', ' "')
-
-
-def grounding_rate(texts: Sequence[TextGrounding]) -> GroundingRate:
-    """Count the figures of several texts by verdict."""
-    supported, contradicted, not_found = (
-        sum(text.count(verdict) for text in texts) for verdict in ("supported", "contradicted", "not_found")
-    )
-    return GroundingRate(
-        texts=len(texts),
-        figures=supported + contradicted + not_found,
-        supported=supported,
-        contradicted=contradicted,
-        not_found=not_found,
-    )
-
-
-def ungrounded_rate(texts: Sequence[TextGrounding]) -> float | None:
-    """Return (contradicted + not found) / figures; ``None``: the texts hold no figure."""
-    rate = grounding_rate(texts)
-    return (rate.contradicted + rate.not_found) / rate.figures if rate.figures else None

@@ -33,9 +33,6 @@ class TextGrounding(Strict):
     stage: str
     figures: tuple[Figure, ...]
 
-    def count(self, verdict: GroundingVerdict) -> int:
-        return sum(figure.verdict == verdict for figure in self.figures)
-
 
 class GroundingRate(Strict):
     """Figures in all valid texts of a configuration."""

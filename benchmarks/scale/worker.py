@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import worker.delivery
@@ -16,6 +17,7 @@ from benchmarks.scale.work import outcome_of
 from contracts.job import JobSpec
 from contracts.outcome import JobOutcome
 from contracts.queues import AGGREGATE, AGGREGATE_QUEUE, FINALISE
+from contracts.store import Store
 from worker.job import Started
 
 
@@ -25,6 +27,7 @@ def main() -> None:
     _register_plain()
     _note_tasks()
     _note_callback_sizes()
+    _note_documents()
     from worker.__main__ import main as be_worker
 
     be_worker(sys.argv[1:])
@@ -83,6 +86,16 @@ def _note_callback_sizes() -> None:
         return put(self, queue, message, **options)
 
     Channel._put = noting  # type: ignore[method-assign]
+
+
+def _note_documents() -> None:
+    put = Store.put_document
+
+    def noting(self: Store, execution: str, name: str, parts: Iterable[str]) -> None:
+        put(self, execution, name, parts)
+        note("document", name=name, end=time.perf_counter_ns())
+
+    Store.put_document = noting  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import redis
 
+from contracts.store.checks import Checks
 from contracts.store.counts import Counts
 from contracts.store.executions import KEPT_S, LIVE, Executions, Feeding, Status
 from contracts.store.jobs import CHUNK, Jobs, Progress
@@ -27,9 +28,9 @@ __all__ = [
 ]
 
 
-class Store(Executions, Jobs, Summaries, Slots, Queues):
+class Store(Executions, Jobs, Checks, Summaries, Slots, Queues):
     """Operations on the keys of :mod:`contracts.store.keys`. Errors of Redis pass through as ``redis.RedisError``."""
 
     def __init__(self, client: redis.Redis) -> None:
-        for part in (Executions, Jobs, Summaries, Slots, Queues):
+        for part in (Executions, Jobs, Checks, Summaries, Slots, Queues):
             part.__init__(self, client)

@@ -69,7 +69,13 @@ class Executions:
             pipe.set(execution_key(x, "manifest"), manifest.model_dump_json())
             if facts is not None:
                 pipe.set(execution_key(x, "facts"), facts.model_dump_json())
-            state = {"status": status, "generation": 0, "pool": manifest.spec.pool, "base_dir": base_dir}
+            state = {
+                "facts": int(facts is not None),
+                "status": status,
+                "generation": 0,
+                "pool": manifest.spec.pool,
+                "base_dir": base_dir,
+            }
             pipe.hset(execution_key(x, "state"), mapping=cast(dict[Any, Any], state))
             pipe.hset(execution_key(x, "due"), mapping=cast(dict[Any, Any], due))
             pipe.set(sweep_key(manifest.sweep_id), x)

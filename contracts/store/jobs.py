@@ -189,7 +189,7 @@ class Jobs:
         self.client.hdel(execution_key(execution, "running"), job_id)
 
 
-OUTCOME_KINDS = ("outcomes", "failed", "others", "counts", "due", "running", "state", "prepared")
+OUTCOME_KINDS = ("outcomes", "failed", "others", "counts", "due", "running", "state", "prepared", "unchecked")
 """Keys of the script that stores an outcome, in its order."""
 
 

@@ -10,6 +10,8 @@
     chimera:x:<execution>:state         hash: status, generation, how far it is published, problem, base_dir, time spent
     chimera:x:<execution>:outcomes      hash: job id → JobOutcome that counts, compressed
     chimera:x:<execution>:prepared      hash: job id → what its summary needs of the outcome (analysis.prepared)
+    chimera:x:<execution>:unchecked     list: ids of jobs with an outcome whose texts nobody has checked
+    chimera:x:<execution>:checked       hash: job id → what was found in its texts (analysis.grounded)
     chimera:x:<execution>:others        hash: <job id>:<n> → JobOutcome that does not count, compressed
     chimera:x:<execution>:failed        hash: job id → what its outcome failed by, and the job's time, ms
     chimera:x:<execution>:voided        hash: job id → "waiting" until it was sent again, then "sent"
@@ -23,7 +25,8 @@
     chimera:x:<execution>:due           hash: configuration id → number of runs that its next summary needs
     chimera:x:<execution>:rounds        hash: block → Round, JSON; the first write wins
     chimera:x:<execution>:slots         hash: slot → SlotIdentity, JSON
-    chimera:x:<execution>:documents     hash: file name → text
+    chimera:x:<execution>:documents     hash: file name → text, compressed
+    chimera:x:<execution>:ending        what is said when the sweep has ended, JSON (analysis.ending)
     chimera:x:<execution>:told          stream: notes for people
     chimera:x:<execution>:finaliser     set by the one who publishes the finaliser
     chimera:x:<execution>:decider:<block>  set by the one who publishes the decision on a block; expires
@@ -50,14 +53,18 @@ KINDS = (
         "facts",
         "state",
         "outcomes",
+        "prepared",
+        "unchecked",
+        "checked",
         "others",
         "failed",
         "voided",
+        "taken_back",
         "counts",
         "running",
         "attempts",
     ),
-    *("taken", "summaries", "figures", "due", "rounds", "slots", "documents", "told"),
+    *("taken", "summaries", "figures", "due", "rounds", "slots", "documents", "ending", "told"),
 )
 """What there is of an execution, beside what expires by itself."""
 

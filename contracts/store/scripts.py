@@ -6,7 +6,7 @@ Times are those of Redis, in ms: one clock for all. Where a script writes them, 
 from __future__ import annotations
 
 PUT_OUTCOME = """
--- KEYS outcomes, failed, others, counts, due, running, state, prepared
+-- KEYS outcomes, failed, others, counts, due, running, state, prepared, unchecked
 -- ARGV job, text, why ('' where valid), configuration, slot, ms of the job, ms of its longest load ('' where none),
 --   the prepared run
 local job, text, why, configuration, slot, ms, load, prepared = unpack(ARGV)
@@ -48,6 +48,8 @@ if why ~= '' then
   redis.call('HSET', KEYS[2], job, why .. ' ' .. ms)
   count('failed:' .. configuration, 1)
   count('why:' .. why, 1)
+elseif redis.call('HGET', KEYS[7], 'facts') == '1' then
+  redis.call('RPUSH', KEYS[9], job)
 end
 return 1
 """

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, cast
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import cast
 
 import redis
+from redis.client import NEVER_DECODE
 
 from contracts.manifest import Round, SlotIdentity
 from contracts.store.keys import execution_key
 from contracts.store.scripts import PUT_ROUND, PUT_SUMMARY
+
+PART = 2**20
+"""Bytes of a document that are read at once."""
 
 
 class Summaries:
@@ -71,7 +76,7 @@ class Summaries:
         """Return ``True`` to one caller within ``expires_s``: it publishes the finaliser."""
         return bool(self.client.set(execution_key(execution, "finaliser"), "1", nx=True, ex=expires_s))
 
-    def renew_finaliser(self, execution: str, *, expires_s: int = 15) -> None:
+    def renew_finaliser(self, execution: str, *, expires_s: int = 30) -> None:
         """Say that the finaliser is at work: nobody publishes another one meanwhile."""
         self.client.set(execution_key(execution, "finaliser"), "1", ex=expires_s)
 
@@ -86,11 +91,32 @@ class Summaries:
         texts = cast(dict[str, str], self.client.hgetall(execution_key(execution, "slots")))
         return [SlotIdentity.model_validate_json(texts[slot]) for slot in sorted(texts)]
 
-    def put_documents(self, execution: str, documents: dict[str, str]) -> None:
-        self.client.hset(execution_key(execution, "documents"), mapping=cast(dict[Any, Any], documents))
+    def put_document(self, execution: str, name: str, parts: Iterable[str]) -> None:
+        """Store a document, compressed as it is made: that of a large sweep is many MB."""
+        packing = zlib.compressobj(1)
+        packed = [packing.compress(part.encode()) for part in parts]
+        packed.append(packing.flush())
+        self.client.hset(execution_key(execution, "documents"), name, b"".join(packed))
 
-    def documents(self, execution: str) -> Iterator[tuple[str, str]]:
-        """Yield the names and texts of the documents, one at a time: they may be large."""
+    def documents(self, execution: str) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Yield the names and contents of the documents, one at a time and in parts."""
         key = execution_key(execution, "documents")
+        # The client decodes all replies to text, these are bytes.
+        ask = cast(Callable[..., bytes], self.client.execute_command)
         for name in sorted(cast(list[str], self.client.hkeys(key))):
-            yield name, str(self.client.hget(key, name))
+            yield name, _unpacked(ask("HGET", key, name, **{NEVER_DECODE: []}))
+
+    def put_ending(self, execution: str, text: str) -> None:
+        """Store what is said when the sweep has ended (:class:`analysis.ending.Ending`), JSON."""
+        self.client.set(execution_key(execution, "ending"), text)
+
+    def ending(self, execution: str) -> str | None:
+        return cast(str | None, self.client.get(execution_key(execution, "ending")))
+
+
+def _unpacked(packed: bytes) -> Iterator[bytes]:
+    unpacking = zlib.decompressobj()
+    while packed:
+        yield unpacking.decompress(packed, PART)
+        packed = unpacking.unconsumed_tail
+    yield unpacking.flush()

@@ -145,7 +145,7 @@ def test_the_file_as_it_is_shipped_starts_no_redis() -> None:
     assert USERS.read_text().count("#SHA256_OF_") == 5
 
 
-WITHHELD = {"facts", "summaries", "figures", "documents"}
+WITHHELD = {"facts", "checked", "summaries", "figures", "documents", "ending"}
 """What of an execution a slot's worker has no access to."""
 
 

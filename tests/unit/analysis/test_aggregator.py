@@ -48,6 +48,10 @@ def aggregate(store: Store, sent: Sent) -> list[dict[str, Any]]:
     return [aggregate_configuration(store, PLAN.execution, c.id, sent) for c in PLAN.configurations]
 
 
+def text_of(store: Store, name: str) -> str:
+    return b"".join(dict(store.documents(PLAN.execution))[name]).decode()
+
+
 def test_the_summary_is_that_of_the_stages_whether_or_not_a_worker_prepared(store: Store) -> None:
     store.begin(PLAN)
     made = outcomes()
@@ -60,7 +64,7 @@ def test_the_summary_is_that_of_the_stages_whether_or_not_a_worker_prepared(stor
     finished = store.manifest(PLAN.execution)
     assert finished is not None and [slot.slot for slot in finished.slots] == [f"s{n}" for n in range(8)]
     expected = summarise_records([r for one in made for r in records_of(one)], finished)
-    assert dict(store.documents(PLAN.execution))["summary.json"] == render_json(expected)
+    assert text_of(store, "summary.json") == render_json(expected)
 
 
 def test_an_old_callback_with_outcomes_missing_does_nothing(store: Store) -> None:
@@ -81,6 +85,6 @@ def test_a_cancelled_execution_is_summarised_as_far_as_it_came(store: Store) -> 
     aggregate(store, sent)
     assert sent.finalised >= 1
     finalise(store, PLAN.execution)
-    report = dict(store.documents(PLAN.execution))["report.md"]
+    report = text_of(store, "report.md")
     assert "**Ended before its time:** cancelled by hand; 26 of 30 planned runs are missing" in report
     assert "8 of 10 configurations have no run" in report

@@ -17,9 +17,10 @@ from analysis.grounding import (
     grounding_rate,
     measured_of_run,
     ungrounded_rate,
+    verdicts_of,
 )
 from analysis.models import RunFigures
-from analysis.models.grounding import Figure, TextGrounding
+from analysis.models.grounding import Figure
 from contracts.facts import Facts
 
 MODIFIED = datetime(2025, 11, 14, 18, 53, 30, tzinfo=UTC)
@@ -396,8 +397,8 @@ def test_measured_of_a_run() -> None:
 
 
 def test_rates(facts: Facts) -> None:
-    text = TextGrounding(run=1, stage="report", figures=ground("JSON (4), CSV (10), 45 files", facts))
-    none = TextGrounding(run=2, stage="report", figures=())
+    text = verdicts_of(ground("JSON (4), CSV (10), 45 files", facts))
+    none = verdicts_of(())
     rate = grounding_rate([text, none])
     assert (rate.texts, rate.figures, rate.supported, rate.contradicted, rate.not_found) == (2, 3, 1, 1, 1)
     assert ungrounded_rate([text, none]) == pytest.approx(2 / 3)

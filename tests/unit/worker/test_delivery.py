@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.connection import Connection
@@ -178,9 +180,13 @@ def test_a_job_is_taken_in_one_round_trip_and_stored_in_one(
     other = JobSpec.model_validate({**job.model_dump(), "run": 2})
     sent: list[object] = []
     send = Connection.send_packed_command
-    monkeypatch.setattr(
-        Connection, "send_packed_command", lambda *a, **k: (sent.append(a[1]), send(*a, **k))[1]
-    )
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        if threading.current_thread() is threading.main_thread():  # a beat may renew something meanwhile
+            sent.append(arguments[1])
+        return send(*arguments, **options)
+
+    monkeypatch.setattr(Connection, "send_packed_command", noted)
     assert receipt(other, store)["failed"] is True
     commands = [b"".join(part if isinstance(part, list) else [part]) for part in sent]  # type: ignore[list-item]
     assert [c for c in commands if b"EVALSHA" not in c] == [] and len(commands) == 2
