@@ -39,7 +39,7 @@ RULE = (
     f"blocks, on the same slots, and in at least {MIN_PAIRS} of them, the runs of a block are a pair (paired t test), so "
     "that drift takes no part; else Welch's t test. The spread of few runs is raised towards the sweep's typical one "
     "where it is below it. Where models were loaded plot by plot, configurations of different plots are compared by the means of "
-    "their loads: the load is the unit there, not the run. A difference is claimed where p after Holm's correction over all comparisons of the "
+    "their loads: the load is the unit there, not the run, and one that was divided over slots is as many loads. A difference is claimed where p after Holm's correction over all comparisons of the "
     "report is below 0.05 and the difference is not below the measurement floor."
 )
 
@@ -272,7 +272,8 @@ def _common_blocks(a: Sample, b: Sample) -> tuple[Sample, Sample]:
 def _pairs(a: Sample, b: Sample) -> tuple[Sample, Sample] | None:
     """Return the values of both that have a partner in the same block; ``None`` where the design makes no pairs.
 
-    On two slots the runs of a block would differ by the slots too: pairs would not be more alike than others.
+    On two slots the runs of a block would differ by the slots too: pairs would not be more alike than others. Of loads the
+    number stands for the block; where one was divided over slots, there are no pairs.
     """
     if not (a.has_blocks and b.has_blocks):
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 
 from analysis.models import SweepSummary
+from analysis.reasons import kind_of
 from analysis.statistics.description import Description
 from contracts.base import Strict
 
@@ -38,7 +39,7 @@ class Ending(Strict):
     more_places: int
     """Configurations that are left out here, as are the next two."""
     excluded: tuple[tuple[str, int], ...]
-    """Reasons why calls or runs do not count, with how many, the most frequent first."""
+    """Kinds of reasons why calls or runs do not count, with how many, the most frequent first."""
     more_reasons: int
     more_excluded: int
     """Excluded calls or runs whose reasons are in ``stages.jsonl`` alone."""
@@ -49,7 +50,7 @@ class Ending(Strict):
 def ending_of(summary: SweepSummary) -> Ending:
     """Return the end of a summary's sweep."""
     by_name = {(c.config, c.agent): c for c in summary.configurations}
-    reasons = Counter(entry.reason for c in summary.configurations for entry in c.excluded)
+    reasons = Counter(kind_of(entry.reason) for c in summary.configurations for entry in c.excluded)
     places = []
     for ranked in summary.ranking[:MOST_PLACES]:
         c = by_name[ranked.config, ranked.agent]

@@ -13,15 +13,15 @@ that share it, and half a job for the last ones, which do not end together.
 The interval adds the variances of the means, of the unseen configurations and of the jobs to come; its quantile is
 Student's with the degrees of freedom of Welch and Satterthwaite, on a log scale, as a time is never negative. As long
 as no configuration has two jobs, nobody can tell the scatter of jobs from the difference of configurations: then it
-allows for both. It holds for the jobs that are known, on the slots that work now; a slot that joins or leaves, an
-outage and blocks that are decided on later are in no interval.
+allows for both. It holds for the jobs that are known, on the slots that work now, and is wider where these are not those
+that worked so far; a slot that will join or leave, an outage and blocks that are decided on later are in no interval.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.base import Strict
@@ -29,8 +29,11 @@ from contracts.base import Strict
 LEVEL = 0.95
 SHORT_MS = 1000.0
 """Of shorter jobs a snapshot does not tell how many slots work: they are between two jobs too often."""
-CHANGED = 0.3
-"""A share of the slots that must have come or gone before what works now counts instead of the average so far."""
+LATE = 0.7
+"""A slot that was busy for less than this part of what the busiest was has joined later, where no other sweep took its time."""
+CHANGED_SD = 0.1
+"""SD of the log of the time left, for each unit of the log by which slots have changed: those that work now are not those
+that the times were measured on. It made the intervals of simulated sweeps hold (docs/watching.md)."""
 MOST_EXPONENT = math.log(100)
 """An interval to a hundred times the estimate tells nothing."""
 MOST_LOADING = 0.9
@@ -91,30 +94,33 @@ class _Part:
     df: float
 
 
-def parallel(running: int, busy_ms: float, wall_ms: float, jobs: int) -> float | None:
-    """Return how many slots share the work: the average so far, or what runs now where that has changed.
+def parallel(
+    working: Collection[str], busy_ms: Mapping[str, float], wall_ms: float, *, alone: bool = True
+) -> float | None:
+    """Return how many slots share the work: those that work now, each as busy as it, or its like, was so far.
 
     Args:
-        running: Jobs that run now.
-        busy_ms: Time that jobs took so far, those that run included.
+        working: Slots that can measure now.
+        busy_ms: Slot → time that jobs took there so far, those that run included; also of slots that are gone.
         wall_ms: Time that the execution has taken so far.
-        jobs: Number of the jobs of ``busy_ms``.
+        alone: No other execution shares the slots: one that did far less than others has joined later.
 
     Returns:
-        ``None``: nothing runs, and nothing has.
+        ``None``: nothing works.
     """
-    if wall_ms <= 0 or busy_ms <= 0 or jobs <= 0:
-        return float(running) if running else None
-    average = busy_ms / wall_ms
-    if busy_ms / jobs < SHORT_MS or not running or abs(running - average) <= CHANGED * average:
-        return average
-    return float(running)
+    if not working:
+        return None
+    shares = {slot: min(ms / wall_ms, 1.0) for slot, ms in busy_ms.items() if ms > 0} if wall_ms > 0 else {}
+    least = LATE * max(shares.values(), default=0.0) if alone else 0.0
+    usual = statistics.fmean([share for share in shares.values() if share >= least] or [1.0])
+    return sum(share if (share := shares.get(slot, 0.0)) > least else usual for slot in working)
 
 
 def eta(
     work: Mapping[str, Work],
     *,
     slots: float | None,
+    average: float | None = None,
     running: Sequence[tuple[str, float]] = (),
     loads: Loads | None = None,
 ) -> Eta | None:
@@ -123,6 +129,7 @@ def eta(
     Args:
         work: Configuration id → what is known of it.
         slots: Slots that share the work, as :func:`parallel` tells.
+        average: Slots that shared it so far, on average; ``None``: as many.
         running: Configuration id and age, ms, of each job that runs.
         loads: Loads of models, where the order knows plots.
     """
@@ -149,10 +156,12 @@ def eta(
     gone = sum(min(age, expected[name]) for name, of in ages.items() for age in of)
     total = max(sum(part.ms for part in parts) + loading - gone, 0.0)
     longest = max(means.values(), default=0.0) if noise is None else _typical(work, means)
+    changed = math.log(slots / average) if average else 0.0
+    slots = min(slots, _takers(jobs_left, len(running), loads, seen.values()))
     seconds = (total / slots + _tail(longest, slots)) / 1e3
     if not math.isfinite(seconds):
         return None
-    half = _half_width(parts, total)
+    half = _half_width(parts, total, changed)
     if half is None:
         return Eta(seconds=seconds, jobs_left=jobs_left)
     return Eta(seconds=seconds, low=seconds / half, high=seconds * half, jobs_left=jobs_left)
@@ -272,19 +281,29 @@ def _typical(work: Mapping[str, Work], means: Mapping[str, float]) -> float:
     return sum(n * mean**2 for n, mean in weights) / total if total > 0 else 0.0
 
 
+def _takers(jobs_left: int, running: int, loads: Loads | None, seen: Iterable[Work]) -> float:
+    """Return how many slots there is work for: a plot's jobs are at one slot, of others each can be at its own."""
+    if loads is None:
+        return jobs_left
+    done, ms = (sum(parts) for parts in zip(*((one.done, one.ms) for one in seen), strict=True))
+    return math.inf if ms < SHORT_MS * done else max(running + loads.left, 1)
+
+
 def _tail(job_ms: float, slots: float) -> float:
     """How much later than on average the last of the slots ends, ms: jobs end at random within one job's time."""
     return job_ms * (slots - 1) / (2 * (slots + 1)) if slots > 1 else 0.0
 
 
-def _half_width(parts: Sequence[_Part], total: float) -> float | None:
+def _half_width(parts: Sequence[_Part], total: float, changed: float) -> float | None:
     """Return the factor from the estimate to the ends of its interval; ``None``: a part's variance is not known."""
-    known = [(part.variance, part.df) for part in parts if part.variance is not None]
-    variance = sum(v for v, _ in known)
-    if len(known) < len(parts) or total <= 0 or not 0 < variance < math.inf:
+    if total <= 0:
         return None
+    known = [(part.variance / total**2, part.df) for part in parts if part.variance is not None]
+    if len(known) < len(parts) or not 0 < sum(v for v, _ in known) < math.inf:
+        return None
+    variance = sum(v for v, _ in known) + (CHANGED_SD * changed) ** 2
     df = variance**2 / sum(v**2 / max(of, 1) for v, of in known)
-    sd = math.sqrt(math.log1p(variance / total**2))
+    sd = math.sqrt(math.log1p(variance))
     from scipy import special  # much of a producer's memory: only once there is something to estimate
 
     exponent = float(special.stdtrit(df, 0.5 + LEVEL / 2)) * sd

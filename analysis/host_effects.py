@@ -29,8 +29,8 @@ _ROUNDING = 1e-24
 """Variance of logarithms of equal figures."""
 
 RULE = (
-    "Logarithms of the figures of complete runs (where models were loaded plot by plot: of the means of loads, as one slot has "
-    "all runs of a load), with configurations and blocks taken out by least squares. Each slot is "
+    "Logarithms of the figures of complete runs (where models were loaded plot by plot: of the means of loads on one "
+    "slot), with configurations and blocks taken out by least squares. Each slot is "
     "compared with the mean of the other slots of its pool that do not stand apart themselves; it stands apart where p "
     "after Holm's correction, over slots and over all metrics and pools of the report, is below 0.05, the difference is at "
     f"least {OUTLYING_PERCENT:g} %, and fewer than half of the pool do. Of two slots the worse one is named: nothing tells "
@@ -88,7 +88,7 @@ def _pools(configurations: Sequence[ConfigurationSummary], metric: Metric, agent
 def _comparable(
     metric: Metric, agent: str, pool: str | None, runs: Sample, cells: Codes, plots: Codes
 ) -> _Pool | None:
-    if runs.has_loads:  # all runs of a load are on one slot: the load is the unit
+    if runs.has_loads:  # a load is on one slot: it is the unit
         return (
             _fitted(metric, agent, pool, *_of_loads(runs, cells, plots)) if (runs.values > 0).all() else None
         )
@@ -102,7 +102,7 @@ def _comparable(
 
 def _of_loads(runs: Sample, cells: Codes, plots: Codes) -> tuple[Sample, Codes]:
     """Return the means of loads, configurations taken out (logarithms), and their plots; of slots that can be compared."""
-    both = np.column_stack([plots, runs.loads])
+    both = np.column_stack([plots, runs.own_loads()])
     loads, first, of_run = np.unique(both, axis=0, return_index=True, return_inverse=True)
     of_run = of_run.reshape(-1).astype(np.intp)
     fit = Additive(np.log(runs.values), _dense(cells), {"load": of_run})
@@ -113,14 +113,9 @@ def _of_loads(runs: Sample, cells: Codes, plots: Codes) -> tuple[Sample, Codes]:
     plot_of_cell = np.zeros(adjusted.size, dtype=np.intp)
     plot_of_cell[_dense(cells)] = plot_of_load[of_run]
     of_plot = np.bincount(plot_of_cell, adjusted) / np.bincount(plot_of_cell)
-    # A load that moved from slot to slot tells nothing of either.
-    slots = runs.slots[first]
-    whole = np.ones(slots.size, dtype=bool)
-    whole[of_run[runs.slots != slots[of_run]]] = False
     made = replace(runs.where(first), values=of_plot[plot_of_load] + centred)
     made = replace(made, blocks=made.loads)
-    at = np.flatnonzero(whole)
-    at = at[_connected(made.slots[at], plot_of_load[at])]
+    at = _connected(made.slots, plot_of_load)
     return made.where(at), plot_of_load[at]
 
 

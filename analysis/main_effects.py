@@ -197,18 +197,19 @@ def _of_runs(data: _Data, design: Design, values: Floats, scale: float) -> _Foun
     fit = Additive(values, data.cells, factors)
     between = fit.mean_square
     noise = Noise(between, fit.error_df) if between is not None else None
-    made = analyse(fit.adjusted_means(), fit.counts, design, noise)
+    worth = fit.worth() if noise is not None else 1.0
+    made = analyse(fit.adjusted_means(), fit.counts * worth, design, noise)
     pairs = {pair: term for pair, term in made.interactions.items() if term.df}
     parts: dict[object, float] = {}
     if made.noise is not None:
         for index, term in enumerate(made.axes):
             if term.df:
-                parts["axis", index] = beyond_noise(term, made.noise)
+                parts["axis", index] = beyond_noise(term, made.noise) / worth
         for pair, term in pairs.items():
-            parts["pair", pair] = beyond_noise(term, made.noise)
+            parts["pair", pair] = beyond_noise(term, made.noise) / worth
         parts |= _of_factors(fit, made.noise)
         if made.higher.df:
-            parts["higher"] = beyond_noise(made.higher, made.noise)
+            parts["higher"] = beyond_noise(made.higher, made.noise) / worth
         parts["residual"] = made.noise.mean_square * (values.size - 1)
     return _Found(
         terms=made.axes,
@@ -238,7 +239,7 @@ def _of_plots(data: _Data, design: Design, values: Floats, whole: Sequence[int],
     between = fit.mean_square
     noise = Noise(between, fit.error_df) if between is not None else None
     runs_a_load = values.size / plots.size
-    outer, of_loads, outer_notes = _between_plots(data, fit, plots, load_of_run, plot_of_cell, whole)
+    outer, of_loads, worth, outer_notes = _between_plots(data, fit, plots, load_of_run, plot_of_cell, whole)
     means = fit.adjusted_means()
     of_plot = np.bincount(plot_of_cell, means) / np.bincount(plot_of_cell)
     inner = analyse(
@@ -278,13 +279,13 @@ def _of_plots(data: _Data, design: Design, values: Floats, whole: Sequence[int],
             if term.df and index not in whole:
                 parts["axis", index] = beyond_noise(term, noise)
             elif term.df and of_loads is not None:
-                parts["axis", index] = beyond_noise(term, of_loads) * runs_a_load
+                parts["axis", index] = beyond_noise(term, of_loads) * runs_a_load / worth
         for pair, term in pairs.items():
             both_whole = pair[0] in whole and pair[1] in whole
             if not both_whole:
                 parts["pair", pair] = beyond_noise(term, noise)
             elif of_loads is not None:
-                parts["pair", pair] = beyond_noise(term, of_loads) * runs_a_load
+                parts["pair", pair] = beyond_noise(term, of_loads) * runs_a_load / worth
         parts |= _of_factors(fit, noise)
         if inner.higher.df:
             parts["higher"] = beyond_noise(inner.higher, noise)
@@ -315,46 +316,47 @@ def _plots(data: _Data, whole: Sequence[int]) -> Codes:
 
 def _loads(data: _Data, plot_of_cell: Codes) -> tuple[Codes, Codes]:
     """Return the plot of each load, and of each run the load, codes from 0 in one count over all plots."""
-    both = np.column_stack([plot_of_cell[data.cells], data.runs.loads])
+    both = np.column_stack([plot_of_cell[data.cells], data.runs.own_loads()])
     loads, of_run = np.unique(both, axis=0, return_inverse=True)
     return loads[:, 0].astype(np.intp), of_run.reshape(-1).astype(np.intp)
 
 
 def _between_plots(
     data: _Data, fit: Additive, plots: Codes, load_of_run: Codes, plot_of_cell: Codes, whole: Sequence[int]
-) -> tuple[Factorial | None, Noise | None, list[str]]:
-    """Analyse the loads' means, configurations taken out; nothing where there is one plot or no plot was loaded twice."""
+) -> tuple[Factorial | None, Noise | None, float, list[str]]:
+    """Analyse the loads' means, configurations taken out; nothing where there is one plot or no plot was loaded twice.
+
+    What a plot's mean is worth (:meth:`Additive.worth`) is returned too.
+    """
     levels = int(plot_of_cell.max()) + 1
     if levels < 2:
-        return None, None, []
+        return None, None, 1.0, []
     named = " and ".join(list(data.axes)[index] for index in whole)
     if plots.size <= levels or "load" not in fit.terms:
         once = (
             f"{named} came with the loading of the model, and each plot was loaded once: what differs between the values can't be "
             f"told from what differs between loads, so that it is not tested (order: {{loads: 3}})"
         )
-        return None, None, [once]
+        return None, None, 1.0, [once]
     cells = fit.adjusted_means()
     of_plot = np.bincount(plot_of_cell, cells) / np.bincount(plot_of_cell)
     effects = fit.effects[fit.columns("load")]
     centred = effects - (np.bincount(plots, effects) / np.bincount(plots))[plots]
     means = of_plot[plots] + centred
     first = np.unique(load_of_run, return_index=True)[1]
-    slots = data.runs.slots[first].copy()
-    for at in np.flatnonzero(data.runs.slots != slots[load_of_run]):
-        slots[load_of_run[at]] = None
-    factors, _ = _factors(plots, means, {"slot": slots, "block": data.runs.loads[first]})
+    factors, _ = _factors(plots, means, {"slot": data.runs.slots[first], "block": data.runs.loads[first]})
     of_loads = Additive(means, plots, factors)
     if of_loads.mean_square is None:
-        return None, None, [f"too few loads to test {named}"]
+        return None, None, 1.0, [f"too few loads to test {named}"]
     noise = Noise(of_loads.mean_square, of_loads.error_df)
     of_axes = [_compact(data.codes[index], plot_of_cell) for index in whole]
-    made = analyse(of_loads.adjusted_means(), of_loads.counts, Design(of_axes), noise)
+    worth = of_loads.worth()
+    made = analyse(of_loads.adjusted_means(), of_loads.counts * worth, Design(of_axes), noise)
     said = (
         f"{named} came with the loading of the model: tested over {plots.size} loads of {levels} plots, not over runs, which "
         "within one load share what loading did"
     )
-    return made, noise, [said]
+    return made, noise, worth, [said]
 
 
 def _compact(codes: Codes, plot_of_cell: Codes) -> Codes:

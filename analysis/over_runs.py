@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from analysis.models import OverRuns, RunFigures, StageOverRuns, ThroughputMethod
+from analysis.models.calls import own_load
 from analysis.rows import Sampled, time_of
 from analysis.statistics.description import Description
 from analysis.statistics.estimate import SdKind, estimate
@@ -29,7 +30,7 @@ class Describe(Protocol):
         self,
         values: Iterable[float | None],
         *,
-        loads: Sequence[int | None] | None = None,
+        loads: Sequence[Hashable | None] | None = None,
         tails: bool = True,
     ) -> Description: ...
 
@@ -77,7 +78,7 @@ def over_runs(
     whole = [run for run in runs if run.complete]
     complete = {run.run for run in whole}
 
-    loads = [run.load for run in whole]
+    loads = [run.own_load for run in whole]
 
     def described(name: str) -> Description:
         return describe([getattr(run, name) for run in whole], loads=loads)
@@ -133,6 +134,7 @@ def _stage(
     cold = valid.where(one is True for one in valid.cold) if True in valid.cold else Calls([])
     warm = valid.where(one is not True for one in valid.cold) if len(cold) else valid
     lasting = warm if len(warm) else valid
+    of_valid, of_warm, of_cold, of_lasting = map(_own_loads, (valid, warm, cold, lasting))
     absent = len(runs | set(range(1, (planned or 0) + 1))) - len(found)
     if absent > 0:
         excluded[NO_RECORD] = absent
@@ -141,15 +143,15 @@ def _stage(
         planned=planned,
         ok=len(valid),
         excluded=excluded,
-        throughput_tok_s=describe(valid.throughput_tok_s, loads=valid.load, tails=False),
-        ttft_ms=describe(warm.ttft_ms, loads=warm.load, tails=False),
-        ttft_cold_ms=describe(cold.ttft_ms, loads=cold.load, tails=False),
-        itl_ms=describe(valid.itl_mean_ms, loads=valid.load, tails=False),
-        duration_ms=describe(lasting.total_duration_ms, loads=lasting.load, tails=False),
-        tokens=describe(valid.tokens, loads=valid.load, tails=False),
-        prompt_eval_ms=describe(valid.prompt_eval_ms, loads=valid.load, tails=False),
-        eval_ms=describe(valid.eval_ms, loads=valid.load, tails=False),
-        load_ms=describe(valid.load_ms, loads=valid.load, tails=False),
+        throughput_tok_s=describe(valid.throughput_tok_s, loads=of_valid, tails=False),
+        ttft_ms=describe(warm.ttft_ms, loads=of_warm, tails=False),
+        ttft_cold_ms=describe(cold.ttft_ms, loads=of_cold, tails=False),
+        itl_ms=describe(valid.itl_mean_ms, loads=of_valid, tails=False),
+        duration_ms=describe(lasting.total_duration_ms, loads=of_lasting, tails=False),
+        tokens=describe(valid.tokens, loads=of_valid, tails=False),
+        prompt_eval_ms=describe(valid.prompt_eval_ms, loads=of_valid, tails=False),
+        eval_ms=describe(valid.eval_ms, loads=of_valid, tails=False),
+        load_ms=describe(valid.load_ms, loads=of_valid, tails=False),
         call_duration_ms=estimate(valid.total_duration_ms, sd),
     )
 
@@ -291,6 +293,10 @@ def _throttled(rows: Sequence[Values]) -> bool | None:
     if any(told):
         return True
     return False if told and None not in told else None
+
+
+def _own_loads(calls: Calls) -> Sequence[Hashable | None]:
+    return calls.load if None in calls.load else list(map(own_load, calls.load, calls.slot))
 
 
 def _one(values: Sequence[str | None]) -> str | None:

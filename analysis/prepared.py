@@ -1,7 +1,7 @@
 """A run in the form that its configuration's summary is made of: small, and quick to read.
 
-The worker has a run's outcome in its hands when it stores it; the aggregator would have to parse 10 KB of JSON for each
-of 100,000 runs. So the worker prepares: an outcome's rows (:mod:`analysis.rows`) in msgpack, compressed, some 500 bytes.
+To parse 10 KB of JSON for each of 100,000 runs takes minutes, and all summaries are due at once when the last block ends.
+So the aggregator prepares a run when its outcome comes (:mod:`worker.ahead`): an outcome's rows (:mod:`analysis.rows`) in msgpack, compressed, some 500 bytes.
 It is a shortcut and no second truth: what is not there, or of another version, is prepared from the outcome again.
 """
 

@@ -2,7 +2,8 @@
 
 Between configurations of one whole plot (they share the values of the axes whose change reloads the model) the unit of
 replication is the run; between plots it is the load: all runs of one load share what loading did (a split-plot design,
-docs/statistics.md). :meth:`Sample.by_load` goes from one to the other.
+docs/statistics.md). :meth:`Sample.by_load` goes from one to the other. A load that was divided over slots was loaded on each
+of them, so it is as many loads.
 """
 
 from __future__ import annotations
@@ -64,14 +65,19 @@ class Sample:
             self.pools[chosen],
         )
 
+    def own_loads(self) -> Integers:
+        """Return a code of each run's load on its slot, in the order of the loads' numbers (as :func:`own_load`)."""
+        slots = self.slots.tolist()
+        places = {slot: place for place, slot in enumerate(dict.fromkeys(slots))}
+        codes = np.fromiter(map(places.__getitem__, slots), dtype=np.int64, count=len(slots))
+        return self.loads * max(len(places), 1) + codes
+
     def by_load(self) -> Sample:
-        """Return one value a load, the mean of its runs, in the order of the loads; the load stands for the block."""
-        loads, first, place = np.unique(self.loads, return_index=True, return_inverse=True)
+        """Return one value a load, the mean of its runs, in the order of the loads; the load's number stands for the block."""
+        _, first, place = np.unique(self.own_loads(), return_index=True, return_inverse=True)
         means = np.bincount(place, self.values) / np.bincount(place)
-        slots = self.slots[first]
-        for at in np.flatnonzero(self.slots != slots[place]):
-            slots[place[at]] = None  # a load that moved from slot to slot
-        return Sample(means, loads, loads, loads, slots, self.pools[first])
+        loads = self.loads[first]
+        return Sample(means, loads, loads, loads, self.slots[first], self.pools[first])
 
 
 def sample(figures: OverRuns, metric: Metric) -> Sample:

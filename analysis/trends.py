@@ -38,7 +38,7 @@ def _in_time(runs: Sequence[RunFigures]) -> list[RunFigures]:
 
 def _known(metric: Metric, runs: Sequence[RunFigures]) -> list[float]:
     warm = [run for run in runs if not run.cold_calls] if metric in _WITH_LOADING else runs
-    both = [(value, run.load) for run in warm if (value := getattr(run, metric.key)) is not None]
+    both = [(value, run.own_load) for run in warm if (value := getattr(run, metric.key)) is not None]
     return load_means([value for value, _ in both], [load for _, load in both])
 
 

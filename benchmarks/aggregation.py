@@ -1,23 +1,24 @@
 """From the last outcome to the report: how long, and in how much memory.
 
-python -m benchmarks.aggregation [--shapes 1000x100 100x1000] [--processes 1 2]
+python -m benchmarks.aggregation [--shapes 1000x100 100x1000] [--processes 1 2] [--pace 8 50 0]
 
 Real Redis, the aggregator's own functions, no Celery: outcomes of configurations × runs jobs (each of warm-up, ingest and
-four calls) are put into the store as workers put them there, then all callbacks of all configurations fire at once. That is
-the worst case: in a sweep in randomised blocks they come during the last block, as fast as its jobs end. Each aggregator
-is a process of its own that has done its imports, as one has that serves a queue.
+four calls) are put into the store with what is made of them when they come. In a sweep in randomised blocks the callbacks
+of all configurations come during the last block, as fast as its jobs end: ``--pace`` is how many a second, 0 is all at
+once. Each aggregator is a process of its own that has done its imports, as one has that serves a queue.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import multiprocessing
 import random
 import resource
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.prepared import pack_rows, prepare, unpack_rows
+from analysis.results_folder import SUMMARY_FILE
 from analysis.rows import Row
 from contracts.call import CallResult, CallTiming, Outcome, ServerCounters
 from contracts.configuration import Configuration
@@ -64,7 +66,9 @@ class Figures:
     """Of one shape with one number of processes."""
 
     callbacks_s: float
-    whole_s: float
+    """From the last outcome to the end of the last callback; as are the next two, to what they are named after."""
+    summary_s: float
+    report_s: float
     peak_bytes: int
     """Of the largest aggregator."""
     documents: dict[str, int]
@@ -80,12 +84,15 @@ def main() -> None:
         "--shapes", nargs="+", default=["1000x100", "100x1000"], metavar="CONFIGURATIONSxRUNS"
     )
     parser.add_argument("--processes", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--pace", nargs="+", type=float, default=[0.0], metavar="JOBS_PER_S")
     options = parser.parse_args()
     header = (
         "shape",
         "processes",
-        "callbacks, s",
-        "to the report, s",
+        "jobs/s",
+        "last outcome → last callback is done, s",
+        "→ summary, s",
+        "→ report, s",
         "peak, MB",
         "summary.json, MB",
         "report.md",
@@ -99,8 +106,8 @@ def main() -> None:
         try:
             for shape in options.shapes:
                 points, runs = map(int, shape.split("x"))
-                for processes in options.processes:
-                    found = measure(server.url, points, runs, processes)
+                for processes, pace in itertools.product(options.processes, options.pace):
+                    found = measure(server.url, points, runs, processes, pace)
                     sizes = [
                         f"{found.documents[file] / MB:.1f}"
                         for file in ("summary.json", "report.md", "report.html")
@@ -108,8 +115,10 @@ def main() -> None:
                     cells = (
                         shape,
                         str(processes),
+                        f"{pace:g}" if pace else "all at once",
                         f"{found.callbacks_s:.1f}",
-                        f"{found.whole_s:.1f}",
+                        f"{found.summary_s:.1f}",
+                        f"{found.report_s:.1f}",
                         f"{found.peak_bytes / MB:.0f}",
                     )
                     print("| " + " | ".join((*cells, *sizes)) + " |", flush=True)
@@ -117,8 +126,8 @@ def main() -> None:
             server.child.stop_now()
 
 
-def measure(url: str, points: int, runs: int, processes: int) -> Figures:
-    """Fill an empty store, start the aggregators, fire all callbacks and wait for the report."""
+def measure(url: str, points: int, runs: int, processes: int, pace: float = 0.0) -> Figures:
+    """Fill an empty store, start the aggregators, fire the callbacks, ``pace`` a second, and wait for the report."""
     client = connect(url)
     client.flushall()
     store = Store(client)
@@ -129,7 +138,9 @@ def measure(url: str, points: int, runs: int, processes: int) -> Figures:
     pipes, children = [], []
     for number in range(processes):
         here, there = context.Pipe()
-        share = [c.id for c in plan.configurations[number::processes]]
+        share = [
+            (c.id, place / pace if pace else 0.0) for place, c in enumerate(plan.configurations, start=1)
+        ][number::processes]
         child = context.Process(target=_aggregate, args=(url, plan.execution, share, there))
         child.start()
         pipes.append(here)
@@ -139,12 +150,13 @@ def measure(url: str, points: int, runs: int, processes: int) -> Figures:
             _told(pipe)  # its imports are done
         began = time.perf_counter()
         for pipe in pipes:
-            pipe.send("go")
+            pipe.send(began)
         ends = [_told(pipe) for pipe in pipes]
-        finished = max(end["finished"] for end in ends)
+        last = began + (points / pace if pace else 0.0)
         return Figures(
-            callbacks_s=max(end["callbacks"] for end in ends) - began,
-            whole_s=finished - began,
+            callbacks_s=max(end["callbacks"] for end in ends) - last,
+            summary_s=max(end["summary"] for end in ends) - last,
+            report_s=max(end["finished"] for end in ends) - last,
             peak_bytes=max(end["peak"] for end in ends),
             documents={name: sum(map(len, parts)) for name, parts in store.documents(plan.execution)},
         )
@@ -322,18 +334,31 @@ class _Publisher:
         raise AssertionError("the number of runs is fixed")
 
 
-def _aggregate(url: str, execution: str, ids: Sequence[str], pipe: Connection) -> None:
-    """One aggregator: all its callbacks, and the finaliser where it is the one that sees none due."""
-    store, publisher = Store(connect(url)), _Publisher()
+class _Noted(Store):
+    """Notes when the summary is stored."""
+
+    summary = 0.0
+
+    def put_document(self, execution: str, name: str, parts: Iterable[str]) -> None:
+        super().put_document(execution, name, parts)
+        if name == SUMMARY_FILE:
+            self.summary = time.perf_counter()
+
+
+def _aggregate(url: str, execution: str, due: Sequence[tuple[str, float]], pipe: Connection) -> None:
+    """One aggregator: its callbacks, each from its time on, and the finaliser where it is the one that sees none due."""
+    store, publisher = _Noted(connect(url)), _Publisher()
     pipe.send("ready")
-    pipe.recv()
-    for configuration_id in ids:
+    began = pipe.recv()
+    for configuration_id, after_s in due:
+        time.sleep(max(0.0, began + after_s - time.perf_counter()))
         aggregate_configuration(store, execution, configuration_id, publisher)
     callbacks = time.perf_counter()
     if publisher.wanted:
         finalise(store, execution)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    pipe.send({"callbacks": callbacks, "finished": time.perf_counter(), "peak": peak})
+    found = {"callbacks": callbacks, "summary": store.summary, "finished": time.perf_counter(), "peak": peak}
+    pipe.send(found)
 
 
 def _told(pipe: Connection, within_s: float = 1200.0) -> Any:

@@ -28,3 +28,10 @@ class Breaker(Strict):
     """When it opened first."""
     probe_at: datetime
     """When the server is asked next."""
+    answered_at: datetime | None = None
+    """When it answered a probe last; ``None``: it has not since it failed."""
+
+    @property
+    def works(self) -> bool:
+        """Whether the slot takes jobs."""
+        return self.state == "half-open"

@@ -46,12 +46,20 @@ _HIDDEN = "***"
 _SHORTEST_SECRET = 6
 """Shorter passwords are words of every line: they are hidden in URLs only."""
 
-# Both in linear time: what is logged may be long and hostile.
+# All in linear time: what is logged may be long and hostile.
 _WORD = re.compile(r"[^\s\"'<>]+")
+_SPACED = re.compile(r"(://)[^\s/@:]{0,200}:(?!\d{1,5}\s)[^/@\n\"'<>]{1,200}@")
+"""Credentials with blanks in them. A port and a blank are none."""
+_QUOTE = r"(?P<quote>\\?[\"'])?"
+_TO_QUOTE = r"(?:(?!(?P=quote))(?:\\.|.))*"
 _NAMED = re.compile(
-    r"(?i)((?:password|passwd|secret|token|api_?key|authorization)[\"']?\s{0,2}[=:]\s{0,2}[\"']?"
-    r"(?:bearer\s|basic\s)?)[^\s\"'&,;)}\]]+"
+    r"(?i)((?:password|passwd|passphrase|pwd|secret|token|api[_-]?key)(?:\\?[\"'])?\s{0,2}[=:]\s{0,2}"
+    rf"{_QUOTE})(?(quote){_TO_QUOTE}|(?:bearer\s|basic\s)?[^\s\"'&,;)}}\]]+)"
 )
+_AUTHORIZATION = re.compile(
+    rf"(?i)(authorization(?:\\?[\"'])?\s{{0,2}}[=:,]\s{{0,2}}(?:b(?=[\"']))?{_QUOTE})(?(quote){_TO_QUOTE}|.+)"
+)
+"""Whatever its scheme: to the closing quote, or to the end of the line."""
 
 _context: ContextVar[Mapping[str, str | int]] = ContextVar("chimera_log_context")
 _NOTHING: Mapping[str, str | int] = {}
@@ -122,7 +130,8 @@ def redact(text: str) -> str:
         text = text.replace(secret, _HIDDEN)
     if "@" in text:
         text = _WORD.sub(_without_credentials, text)
-    return _NAMED.sub(rf"\1{_HIDDEN}", text)
+        text = _SPACED.sub(rf"\1{_HIDDEN}@", text)
+    return _NAMED.sub(rf"\1{_HIDDEN}", _AUTHORIZATION.sub(rf"\1{_HIDDEN}", text))
 
 
 def _without_credentials(word: re.Match[str]) -> str:
@@ -150,7 +159,10 @@ class JsonLines(logging.Formatter):
 
 
 class TextLines(logging.Formatter):
-    """One line, and a traceback below it; control characters are shown, not obeyed."""
+    """One line, and a traceback below it, indented: none of its lines can be taken for one of the log.
+
+    Control characters are shown, not obeyed.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         about = " ".join(f"{name}={value}" for name, value in _about(record).items())
@@ -158,7 +170,8 @@ class TextLines(logging.Formatter):
         text = printable(_short(redact(text)).replace("\n", "\\n"))
         line = f"{_time(record):%Y-%m-%d %H:%M:%S}.{int(record.msecs):03d}Z {record.levelname:<7} {record.name}: {text}"
         traceback = _traceback(self, record)
-        return line if traceback is None else f"{line}\n{printable(_short(redact(traceback)))}"
+        below = [] if traceback is None else printable(_short(redact(traceback))).split("\n")
+        return "\n    ".join([line, *below])
 
 
 class LineStream(io.TextIOBase):

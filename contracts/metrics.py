@@ -23,7 +23,7 @@ from contracts.manifest import Manifest
 from contracts.queues import AGGREGATE_QUEUE, pool_queue
 from contracts.redis_client import connect
 from contracts.store import Store
-from contracts.watching import SlotNow, lengths, live_aggregators, slots_now
+from contracts.watching import SlotNow, alive, lengths, live_aggregators, slots_now
 
 LOOPBACK = "127.0.0.1"
 FRESH_S = 1.0
@@ -39,6 +39,9 @@ THROUGHPUT_BUCKETS = (
     *(750.0, 1000.0, 1500.0, 2000.0, 3000.0, 5000.0, 7500.0, 10_000.0),
 )
 """tok/s of one call: from a large model on a CPU to a small one on special hardware."""
+
+GONE_S = 3600.0
+"""A slot that was seen is told to be gone for so long; then its metrics end, as if it had never been."""
 
 BREAKER_STATES = ("closed", "half-open", "open")
 
@@ -99,6 +102,8 @@ class StoreCollector(Collector):
         self._lock = threading.Lock()
         self._read: tuple[float, list[Metric]] | None = None
         self._manifests: dict[str, Manifest] = {}
+        self._seen: dict[str, tuple[str, float]] = {}
+        """Slot → its pool, and when it was live last."""
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: that which is there depends on what runs."""
@@ -122,7 +127,10 @@ class StoreCollector(Collector):
         return [up, *metrics]
 
     def _memory(self) -> Iterator[Metric]:
-        info = self._store.client.info("memory")
+        try:
+            info = self._store.client.info("memory")
+        except redis.exceptions.NoPermissionError:
+            return  # not known to this user
         assert isinstance(info, dict)
         used = GaugeMetricFamily("chimera_store_memory_bytes", "Memory that Redis uses for its data.")
         used.add_metric([], info["used_memory"])
@@ -133,8 +141,11 @@ class StoreCollector(Collector):
             yield most
 
     def _slots_and_queues(self) -> Iterator[Metric]:
-        slots = slots_now(self._store)
-        yield from _slots(slots)
+        now = self._clock()
+        slots = slots_now(self._store, self._seen)
+        self._seen |= {slot.slot: (slot.status.pool, now) for slot in slots if slot.status is not None}
+        self._seen = {name: seen for name, seen in self._seen.items() if now - seen[1] < GONE_S}
+        yield from _slots(slots, {name: pool for name, (pool, _) in self._seen.items()})
         aggregators = GaugeMetricFamily("chimera_aggregators", "Live aggregators.")
         aggregators.add_metric([], live_aggregators(self._store))
         yield aggregators
@@ -166,7 +177,8 @@ class StoreCollector(Collector):
         labels = ["sweep", "execution", "pool"]
         jobs = GaugeMetricFamily(
             "chimera_sweep_jobs",
-            "Jobs of an execution that is not over, by state; waiting: known, and neither done nor running.",
+            "Jobs of an execution that is not over, by state; waiting: known, and neither done nor running; absent "
+            "while the execution is paused.",
             labels=[*labels, "state"],
         )
         failed = GaugeMetricFamily(
@@ -178,14 +190,13 @@ class StoreCollector(Collector):
         for manifest in self._live():
             x = manifest.execution
             values = [manifest.sweep, x, manifest.spec.pool]
-            progress, counts, due = self._store.progress(x), self._store.counts(x), self._store.due(x)
+            progress = alive(self._store, x, self._store.progress(x))
+            counts, due = self._store.counts(x), self._store.due(x)
             known = sum(max(due.get(c.id, 0), counts.done.get(c.id, 0)) for c in manifest.configurations)
             running = len(progress.running)
-            states = {
-                "done": progress.done,
-                "running": running,
-                "waiting": max(known - progress.done - running, 0),
-            }
+            states = {"done": progress.done, "running": running}
+            if progress.status != "paused":  # nothing waits for a slot then
+                states["waiting"] = max(known - progress.done - running, 0)
             for state, number in states.items():
                 jobs.add_metric([*values, state], number)
             for outcome, number in counts.why.items():
@@ -194,9 +205,11 @@ class StoreCollector(Collector):
         yield from (jobs, failed, paused)
 
 
-def _slots(slots: list[SlotNow]) -> Iterator[Metric]:
+def _slots(slots: list[SlotNow], pools: dict[str, str]) -> Iterator[Metric]:
     labels = ["slot", "pool"]
-    live = GaugeMetricFamily("chimera_slot_live", "A slot whose worker gives signs of life.", labels=labels)
+    live = GaugeMetricFamily(
+        "chimera_slot_live", "Whether the slot's worker gives signs of life; 0 for an hour.", labels=labels
+    )
     answers = GaugeMetricFamily(
         "chimera_slot_server_up",
         "Whether the slot's model server answered when it was asked last.",
@@ -219,16 +232,18 @@ def _slots(slots: list[SlotNow]) -> Iterator[Metric]:
         labels=[*labels, "state"],
     )
     for slot in slots:
+        if slot.slot not in pools:
+            continue
+        values = [slot.slot, pools[slot.slot]]
+        live.add_metric(values, slot.status is not None)
+        now = "closed" if slot.breaker is None else slot.breaker.state
+        for state in BREAKER_STATES:
+            breaker.add_metric([*values, state], state == now)
         if slot.status is None:
             continue
-        values = [slot.slot, slot.status.pool]
-        live.add_metric(values, 1)
         answers.add_metric(values, slot.status.problem is None)
         measuring.add_metric(values, slot.lease_s is not None)
         if slot.lease_s is not None:
             expires.add_metric(values, slot.lease_s)
         queued.add_metric(values, slot.queued)
-        now = "closed" if slot.breaker is None else slot.breaker.state
-        for state in BREAKER_STATES:
-            breaker.add_metric([*values, state], state == now)
     yield from (live, answers, measuring, expires, queued, breaker)

@@ -25,9 +25,13 @@ SIGNING_KEY_FILE = "CHIMERA_SIGNING_KEY_FILE"
 FLOWER_AUTH = "CHIMERA_FLOWER_AUTH"
 """``user:password``, several separated by commas, that Flower asks for."""
 
+SERVER = "CHIMERA_SERVER"
+"""URL of the slot's model server; in the arguments everybody on the machine could read its password."""
+SERVERS = "CHIMERA_SERVERS"
+"""The same of ``chimera run`` and ``resume``: URLs, separated by blanks."""
+
 _SLOT = "CHIMERA_SLOT"
 _POOL = "CHIMERA_POOL"
-_SERVER = "CHIMERA_SERVER"
 _GPU = "CHIMERA_GPU"
 _MAX_DEADLINE = "CHIMERA_MAX_DEADLINE"
 
@@ -51,7 +55,7 @@ class WorkerSettings:
         return {
             _SLOT: self.slot,
             _POOL: self.pool,
-            _SERVER: self.server,
+            SERVER: self.server,
             _GPU: "" if self.gpu is None else str(self.gpu),
             _MAX_DEADLINE: repr(self.max_deadline_s),
         }
@@ -66,7 +70,7 @@ def worker_settings() -> WorkerSettings | None:
     return WorkerSettings(
         slot=slot,
         pool=os.environ.get(_POOL, DEFAULT_POOL),
-        server=os.environ[_SERVER],
+        server=os.environ[SERVER],
         gpu=int(gpu) if gpu else None,
         max_deadline_s=float(os.environ.get(_MAX_DEADLINE, DEFAULT_MAX_DEADLINE_S)),
     )

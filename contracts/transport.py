@@ -15,6 +15,8 @@ from kombu.exceptions import DecodeError
 from kombu.transport import redis
 from redis.exceptions import OutOfMemoryError
 
+from contracts.queues import CALIBRATE
+
 log = logging.getLogger(__name__)
 
 _stock: Any = redis  # its type stubs lack what is overridden here
@@ -23,15 +25,20 @@ _TEXT = (str, type(None))
 _HEADERS: dict[str, tuple[type, ...]] = {
     "task": (str,),
     "id": (str,),
-    **dict.fromkeys(("shadow", "eta", "expires", "group", "root_id", "parent_id", "origin"), _TEXT),
+    **dict.fromkeys(("shadow", "expires", "group", "root_id", "parent_id", "origin"), _TEXT),
     **dict.fromkeys(("argsrepr", "kwargsrepr"), _TEXT),
     **dict.fromkeys(("group_index", "retries", "replaced_task_nesting"), (int, type(None))),
     "ignore_result": (bool, type(None)),
-    "stamps": (dict, type(None)),
-    "stamped_headers": (list, type(None)),
-    "timelimit": (list, type(None)),
 }
 """Headers of Celery's task messages, protocol 2, and their types; others pass."""
+
+_ABSENT: dict[str, tuple[Any, ...]] = {
+    "eta": (None,),
+    "timelimit": (None, [None, None]),
+    "stamps": (None, {}),
+    "stamped_headers": (None, []),
+}
+"""Headers that Chimera never fills, and what they are then. No signature covers them: they are not obeyed."""
 
 
 def flaw(message: Any) -> str | None:
@@ -47,17 +54,23 @@ def flaw(message: Any) -> str | None:
         return "the body is no text"
     if not isinstance(headers, dict):
         return "no headers"
+    if headers.get("compression"):
+        return "it is compressed"  # it would be inflated, without a bound, before its signature is looked at
+    if properties.get("body_encoding") not in (None, "base64"):
+        return "its body is encoded in another way"
+    if not all(isinstance(message.get(name), _TEXT) for name in ("content-type", "content-encoding")):
+        return "its content type is no text"
     if "task" not in headers:
         return None  # an answer, an event, or a command of remote control
     for name, types in _HEADERS.items():
         if not isinstance(headers.get(name), types):
             return f"header {name} is of a wrong type"
-    limits = headers.get("timelimit") or []
-    return (
-        None
-        if all(isinstance(s, int | float | None) for s in limits)
-        else "header timelimit is of a wrong type"
-    )
+    for name, absent in _ABSENT.items():
+        if headers.get(name) not in absent:
+            return f"header {name} is not what Chimera sends"
+    if headers.get("expires") is not None and headers["task"] != CALIBRATE:
+        return "header expires is not what Chimera sends"
+    return None
 
 
 def _is_of_a_task(body: Any) -> bool:

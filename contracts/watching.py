@@ -5,8 +5,9 @@ The scan of the keys takes one round trip for each :data:`SCAN` of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TypeVar, cast
 
 from pydantic import ValidationError
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 from contracts.breaker import Breaker
 from contracts.queues import slot_queue
 from contracts.slots import SlotStatus
-from contracts.store import Store
+from contracts.store import Progress, Store
 from contracts.store.keys import aggregator_key, breaker_key, lease_key, slot_key
 from contracts.store.queue_lengths import lists_of
 
@@ -65,6 +66,45 @@ def slots_now(store: Store, also: Iterable[str] = ()) -> list[SlotNow]:
         )
         for name, status, breaker, lease in zip(names, statuses, breakers, leases, strict=True)
     ]
+
+
+def working_slots(slots: Iterable[SlotNow], pool: str) -> set[str]:
+    """Return the names of those of a pool that can measure now: the server answers, and no breaker is open."""
+    return {
+        one.slot
+        for one in slots
+        if one.status is not None
+        and one.status.pool == pool
+        and one.status.problem is None
+        and (one.breaker is None or one.breaker.state != "open")
+    }
+
+
+def alive(store: Store, execution: str, progress: Progress) -> Progress:
+    """Return the progress with those jobs alone that run: a killed worker's stay in it until they are sent again.
+
+    A worker holds a claim on the job that it runs, which ends some seconds after it; and a slot runs one at a time, so
+    that of several the newest is it.
+    """
+    if not progress.running:
+        return progress
+    claimed = store.claimed_of(execution, progress.running)
+    newest: dict[object, str] = {}
+    for job_id in sorted(claimed, key=lambda job_id: _since(progress.running[job_id])):
+        newest[progress.running[job_id].get("slot")] = job_id
+    return replace(progress, running={job_id: progress.running[job_id] for job_id in newest.values()})
+
+
+def started_at(line: Mapping[str, object]) -> datetime | None:
+    """Return when the job of a line of ``running`` began, UTC; ``None``: it does not say."""
+    try:
+        return datetime.fromisoformat(str(line["started_at"])).astimezone(UTC)
+    except (KeyError, ValueError):
+        return None
+
+
+def _since(line: Mapping[str, object]) -> datetime:
+    return started_at(line) or datetime.min.replace(tzinfo=UTC)
 
 
 def lengths(store: Store, queues: Iterable[str]) -> dict[str, int]:

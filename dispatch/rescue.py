@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 from contracts.breaker import Breaker
@@ -22,6 +22,9 @@ from dispatch.stealing import choose_split
 EVERY_S = 2.0
 FIXED_PATIENCE_S = 60.0
 """How long jobs with a slot of their own wait for it: its worker may just be started again."""
+GONE_PATIENCE_S = 10.0
+"""How long a unit's jobs wait for the slot that took it: after an outage of Redis all signs of life have expired, and the
+workers need some seconds to show them again."""
 GIVE_UP_S = float(os.environ.get("CHIMERA_GIVE_UP_S", "600"))
 """How long an execution waits when the model servers of all its pool's live slots fail."""
 
@@ -46,7 +49,7 @@ class Rescuer:
         self._pool = manifest.spec.pool
         self._fixed_slots = manifest.fixed_slots
         self._say = say
-        self._last = time.monotonic()
+        self._last = self._began = time.monotonic()
         self._missing_since: dict[str, float] = {}
         self._told: set[str] = set()
 
@@ -59,10 +62,12 @@ class Rescuer:
         self._send_voided()
         live = {slot.slot: slot for slot in self._store.slots() if slot.pool == self._pool}
         breakers = self._store.breakers(live)
-        working = live.keys() - breakers.keys()
+        out = {slot: breaker for slot, breaker in breakers.items() if not breaker.works}
+        working = live.keys() - out.keys()
         self._say_who_is_absent(live)
-        self._give_up_in_time(working, breakers)
-        self._empty_dead_queues(working, now)
+        if out and not working and now - self._began > GIVE_UP_S:
+            self._give_up_in_time(out)
+        self._empty_dead_queues(working, out, now)
         if self._feeder.finished and not self._fixed_slots:
             self._split(working)
 
@@ -97,12 +102,13 @@ class Rescuer:
             self._say(line)
         self._told = absent
 
-    def _give_up_in_time(self, working: set[str], breakers: dict[str, Breaker]) -> None:
-        """Cancel where every live slot's server has been failing for ``GIVE_UP_S``: a sweep comes to an end."""
-        if working or not breakers:
-            return
-        newest = max(breakers.values(), key=lambda b: b.since)
-        if (datetime.now(UTC) - newest.since).total_seconds() > GIVE_UP_S:
+    def _give_up_in_time(self, out: dict[str, Breaker]) -> None:
+        """Cancel where no live slot's server has answered for ``GIVE_UP_S``: a sweep comes to an end.
+
+        One that answers its probes, and fails the jobs, is no reason: that may be the jobs, and the others are still due.
+        """
+        newest = max(out.values(), key=_last_sign)
+        if (datetime.now(UTC) - _last_sign(newest)).total_seconds() > GIVE_UP_S:
             why = (
                 f"given up: no slot of pool {self._pool} has had a working model server for {GIVE_UP_S:g} s "
                 f"({newest.slot}: {newest.reason})"
@@ -110,15 +116,15 @@ class Rescuer:
             self._say(why)
             self._store.cancel(self._execution, why)
 
-    def _empty_dead_queues(self, working: set[str], now: float) -> None:
+    def _empty_dead_queues(self, working: set[str], out: Collection[str], now: float) -> None:
         """Hand on what waits in the queues of slots that are gone, or whose server fails."""
         taken = self._store.taken_units(self._execution)
-        patience = FIXED_PATIENCE_S if self._fixed_slots else 0.0
         for slot in {*taken.values(), *self._fixed_slots} - {""}:
             if slot in working:
                 self._missing_since.pop(slot, None)
                 continue
             since = self._missing_since.setdefault(slot, now)
+            patience = FIXED_PATIENCE_S if self._fixed_slots else 0.0 if slot in out else GONE_PATIENCE_S
             if now - since >= patience and self._store.queued(slot_queue(slot)):
                 moved = self._hand_on(slot)
                 if moved:
@@ -153,3 +159,8 @@ class Rescuer:
         if moved:
             self._dispatcher.ticket(unit, f"{moved} job(s) of slot {slot}")
         return moved
+
+
+def _last_sign(breaker: Breaker) -> datetime:
+    """Return when the slot's server was last known to answer."""
+    return breaker.since if breaker.answered_at is None else max(breaker.since, breaker.answered_at)

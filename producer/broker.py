@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 from contracts.failures import SetupError
-from contracts.settings import BROKER, HOME
+from contracts.settings import BROKER, HOME, SERVER, SERVERS
 from contracts.tls import address
 from producer import embedded_redis
 
-_OPTION = "--broker"
+_OPTIONS = {"--broker": (BROKER,), "--server": (SERVER, SERVERS)}
+"""Options that may hold passwords, and the variables that stand for them."""
 
 
 def home() -> Path:
@@ -48,29 +49,34 @@ def need_broker(option: str | None) -> str:
 
 
 def hide_password(command: list[str]) -> None:
-    """Where the command line holds a broker's password, become the same command with it in the environment.
+    """Where the command line holds the password of a broker or a model server, become the same command with it in the environment.
 
     Arguments can be read by every user of the machine for as long as a process runs; the environment can't. Until
     here they could be read, and the shell keeps them: the help of ``--broker`` says so.
     """
-    kept, url = _without_broker(command)
-    if url is None or "@" not in url:
-        return
-    os.execve(sys.executable, [sys.executable, *kept[1:]], {**os.environ, BROKER: url})
+    hidden: dict[str, str] = {}
+    for option, variables in _OPTIONS.items():
+        kept, urls = _without(option, command)
+        if any("@" in url for url in urls):
+            command = kept
+            # The command takes the one or the other: the last URL alone, or all of them.
+            hidden |= {name: " ".join(urls) if name == SERVERS else urls[-1] for name in variables}
+    if hidden:
+        os.execve(sys.executable, [sys.executable, *command[1:]], {**os.environ, **hidden})
 
 
-def _without_broker(command: list[str]) -> tuple[list[str], str | None]:
-    """Return the command line without ``--broker``, and the URL that it gave last."""
+def _without(option: str, command: list[str]) -> tuple[list[str], list[str]]:
+    """Return the command line without an option, and the values that it gave."""
     kept: list[str] = []
-    url = None
+    values: list[str] = []
     words = iter(command)
     for word in words:
         if word == "--":
-            return [*kept, word, *words], url
-        if word == _OPTION:
-            url = next(words, None)
-        elif word.startswith(f"{_OPTION}="):
-            url = word.partition("=")[2]
+            return [*kept, word, *words], values
+        if word == option:
+            values += [value for value in (next(words, None),) if value is not None]
+        elif word.startswith(f"{option}="):
+            values.append(word.partition("=")[2])
         else:
             kept.append(word)
-    return kept, url
+    return kept, values

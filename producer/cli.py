@@ -16,7 +16,7 @@ from rich.text import Text
 
 from contracts import logs
 from contracts.failures import ChimeraError
-from contracts.settings import BROKER, DEFAULT_MAX_DEADLINE_S, DEFAULT_POOL
+from contracts.settings import BROKER, DEFAULT_MAX_DEADLINE_S, DEFAULT_POOL, SERVER, SERVERS
 from producer.several_paths import SeveralPaths
 
 EXIT_INTERRUPTED = 130
@@ -57,6 +57,19 @@ _results = click.option(
     default=Path("results"),
     show_default=True,
     help="Folder of all results.",
+)
+_slots = click.option(
+    "--slots",
+    type=click.IntRange(1, 64),
+    help="Embedded: number of slots; 1, or as the unfinished execution was begun.",
+)
+_servers = click.option(
+    "--server",
+    "servers",
+    multiple=True,
+    envvar=SERVERS,
+    metavar="URL",
+    help="Embedded: a model server of yours; one slot for each. Or as the unfinished execution was begun.",
 )
 _sweep_file = click.argument("sweep_file", type=click.Path(path_type=Path), metavar="SWEEP.yaml")
 
@@ -101,16 +114,8 @@ def plan(sweep_file: Path, slots: int | None, results: Path, broker: str | None,
 @cli.command()
 @_sweep_file
 @_broker
-@click.option(
-    "--slots", type=click.IntRange(1, 64), default=1, show_default=True, help="Embedded: number of slots."
-)
-@click.option(
-    "--server",
-    "servers",
-    multiple=True,
-    metavar="URL",
-    help="Embedded: a model server of yours; one slot for each.",
-)
+@_slots
+@_servers
 @click.option("--fresh", is_flag=True, help="Start anew, even where an execution is unfinished.")
 @click.option(
     "--calibrate/--no-calibrate",
@@ -125,7 +130,7 @@ def plan(sweep_file: Path, slots: int | None, results: Path, broker: str | None,
 def run(
     sweep_file: Path,
     broker: str | None,
-    slots: int,
+    slots: int | None,
     servers: tuple[str, ...],
     fresh: bool,
     calibrate: bool,
@@ -153,8 +158,12 @@ _which = click.argument("which", metavar="SWEEP.yaml|EXECUTION")
 @cli.command()
 @_which
 @_broker
+@_slots
+@_servers
 @_results
-def resume(which: str, broker: str | None, results: Path) -> None:
+def resume(
+    which: str, broker: str | None, slots: int | None, servers: tuple[str, ...], results: Path
+) -> None:
     """Go on with an execution that was paused or whose producer died, and write its report.
 
     Refused where the sweep file, or a file that it ingests, has changed since; the difference is shown.
@@ -164,7 +173,7 @@ def resume(which: str, broker: str | None, results: Path) -> None:
 
     _end_by_interrupt()
     console = Console()
-    folder = resume(ControlOptions(which, broker, results), console)
+    folder = resume(ControlOptions(which, broker, results, slots, servers), console)
     if folder is not None:
         say_line(console, f"report: {folder / 'report.html'}")
 
@@ -317,7 +326,13 @@ def ground(text: str | None, paths: tuple[str, ...], as_json: bool) -> None:
 
 @cli.command()
 @click.option("--slot", required=True, help="Name of the slot, unique in the cluster, such as h1g0.")
-@click.option("--server", required=True, metavar="URL", help="The slot's model server.")
+@click.option(
+    "--server",
+    required=True,
+    envvar=SERVER,
+    metavar="URL",
+    help=f"The slot's model server; one with a password better as {SERVER}.",
+)
 @click.option(
     "--pool",
     default=DEFAULT_POOL,
@@ -355,11 +370,11 @@ def worker(
     broker: str | None,
 ) -> None:
     """Start the worker of one slot: one process, one job at a time."""
-    arguments = ["--slot", slot, "--server", server, "--pool", pool]
+    arguments = ["--slot", slot, "--pool", pool]
     arguments += [] if gpu is None else ["--gpu", str(gpu)]
     arguments += ["--max-deadline", repr(max_deadline), "--grace", repr(grace), "--loglevel", loglevel]
     arguments += _watched(log_format, metrics_port, metrics_address)
-    _become([sys.executable, "-m", "worker", *arguments], broker)
+    _become([sys.executable, "-m", "worker", *arguments], broker, {SERVER: server})
 
 
 @cli.command()

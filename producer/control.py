@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from contracts.celery_app import make_app
-from contracts.failures import InputError
+from contracts.failures import InputError, SetupError, SweepIncomplete
 from contracts.manifest import Manifest
 from contracts.queues import job_task_id
 from contracts.redis_client import check, connect
-from contracts.store import Store
-from dispatch.generation import start_generation
+from contracts.store import LIVE, Store
 from dispatch.steward import Steward
-from producer.broker import find_broker, home, need_broker
+from producer.broker import find_broker, given_broker, home, need_broker
 from producer.differences import differences
-from producer.embedded import Embedded
+from producer.embedded import Embedded, check_slots_asked
+from producer.follow import following, is_followed
 from producer.plan import Plan, make_plan
 from producer.progress import say_line
-from producer.results import check_writable, write_results
-from producer.run import carry_out, taken_up
+from producer.results import check_writable
+from producer.run import begin_generation, carry_out, take_up
 from producer.status import executions
 from producer.sweep_file import load
-
-POLL_S = 0.2
-COLLECT_S = 3.0
-"""How long whoever follows a cancelled execution may take to write its results."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +35,9 @@ class ControlOptions:
     """A sweep file, a sweep's name or an execution."""
     broker: str | None = None
     results: Path = Path("results")
+    slots: int | None = None
+    servers: tuple[str, ...] = ()
+    """Embedded: with what it is resumed; not given: with what it was begun."""
 
 
 def pause(options: ControlOptions, console: Console) -> None:
@@ -49,6 +48,7 @@ def pause(options: ControlOptions, console: Console) -> None:
     """
     store, _ = _store(options.broker)
     for execution in executions(store, options.which):
+        store.ask_for_pause(execution, True)
         status = store.set_status(execution, "paused", after=("running",))
         if status != "paused":
             raise InputError(f"{execution} can't be paused: it is {status}")
@@ -83,7 +83,7 @@ def cancel(options: ControlOptions, console: Console, *, now: bool, wait: bool) 
     line = f"{execution} is cancelled: {len(running)} job(s) that run are {how}; then comes the report"
     store.tell(execution, line)
     say_line(console, line)
-    return _collect(store, url, manifest, options.results) if wait else None
+    return _carry_out(store, url, manifest, options, console) if wait else None
 
 
 def resume(options: ControlOptions, console: Console) -> Path | None:
@@ -96,10 +96,13 @@ def resume(options: ControlOptions, console: Console) -> Path | None:
     """
     check_writable(options.results)
     plan = _plan(options.which)
-    if plan is None or find_broker(options.broker) is not None:
+    found = find_broker(options.broker)
+    check_slots_asked(options.slots, options.servers, found)
+    if plan is None or found is not None:
         store, url = _store(options.broker)
         return _go_on(store, url, options, plan, console)
-    with Embedded(plan, home(), slots=1, servers=(), say=lambda line: say_line(console, line)) as embedded:
+    say = partial(say_line, console)
+    with Embedded(plan, home(), slots=options.slots, servers=options.servers, say=say) as embedded:
         store = Store(connect(embedded.url))
         return _go_on(store, embedded.url, options, plan, console, embedded)
 
@@ -112,7 +115,7 @@ def _go_on(
     console: Console,
     embedded: Embedded | None = None,
 ) -> Path | None:
-    (execution,) = executions(store, options.which)
+    execution = _meant(store, options.which, plan)
     manifest, status = store.manifest(execution), store.status(execution)
     assert manifest is not None
     if plan is not None and plan.sweep_id != manifest.sweep_id:
@@ -121,14 +124,50 @@ def _go_on(
         raise InputError(f"{execution} can't be resumed: it is {status}; 'chimera run' starts anew")
     if plan is not None:
         store.put_base_dir(execution, str(plan.base_dir))
-    others = Steward(store, make_app(url, max_deadline_s=manifest.spec.deadline), execution)
-    if status == "paused" and not others.hold():
-        start_generation(store, others.dispatcher, manifest)
+    if status == "paused" and is_followed(store, execution):
+        store.ask_for_pause(execution, False)
+        if store.generation(execution):  # else it begins when its slots are calibrated
+            app = make_app(url, max_deadline_s=manifest.spec.deadline)
+            begin_generation(store, Steward(store, app, execution).dispatcher, manifest)
         say_line(console, f"{execution} goes on; it is followed elsewhere, which writes its results")
         return None
-    others.release()
-    watch = embedded.watch if embedded is not None else lambda: None
-    return carry_out(url, store, taken_up(store, manifest), options.results, console, watch, resumed=True)
+    if status == "paused" and embedded is None and given_broker(options.broker) is None:
+        raise SetupError(
+            f"{execution} can't be resumed now: another sweep runs with the embedded Redis in {home()}"
+        )
+    take_up(store, execution)
+    return _carry_out(store, url, manifest, options, console, embedded)
+
+
+def _carry_out(
+    store: Store,
+    url: str,
+    manifest: Manifest,
+    options: ControlOptions,
+    console: Console,
+    embedded: Embedded | None = None,
+) -> Path:
+    watch = embedded.watch if embedded else partial(_watch, options.broker)
+    with following(store, manifest.execution, watch) as watch:
+        return carry_out(url, store, manifest, options.results, console, watch, resumed=True)
+
+
+def _watch(broker: str | None) -> None:
+    """Raise where the embedded Redis of another command has been ended by that: it does not come back."""
+    if given_broker(broker) is None and not (home() / "broker").exists():
+        raise SweepIncomplete(
+            "the 'chimera run' whose embedded Redis this was has ended: it has written the results, "
+            "or 'chimera resume' goes on"
+        )
+
+
+def _meant(store: Store, which: str, plan: Plan | None) -> str:
+    """Return the unfinished execution of exactly this sweep; there is none: the newest of that name."""
+    same = None if plan is None else store.newest(plan.sweep_id)
+    if same is not None and same[1] in (*LIVE, "finished"):
+        return same[0].execution
+    (execution,) = executions(store, which)
+    return execution
 
 
 def _changed(execution: str, plan: Plan, manifest: Manifest) -> list[str]:
@@ -149,21 +188,3 @@ def _store(broker: str | None) -> tuple[Store, str]:
     url = need_broker(broker)
     check(connect(url, retries=0), url)
     return Store(connect(url)), url
-
-
-def _collect(store: Store, url: str, manifest: Manifest, results: Path) -> Path:
-    """Wait for the report of a cancelled execution and write its results, unless its follower does."""
-    execution = manifest.execution
-    steward = Steward(store, make_app(url, max_deadline_s=manifest.spec.deadline), execution)
-    try:
-        while store.status(execution) == "cancelled":
-            steward.look()
-            time.sleep(POLL_S)
-    finally:
-        steward.release()
-    until = time.monotonic() + COLLECT_S
-    while store.status(execution) == "finished" and time.monotonic() < until:
-        time.sleep(POLL_S)
-    folder = write_results(store, execution, results)
-    store.set_collected(execution)
-    return folder

@@ -13,8 +13,8 @@ ABSENT = "not given"
 
 def differences(manifest: Manifest, plan: Plan) -> list[str]:
     """Return a line for each key of the sweep file that differs: ``runs: 3 → 5``; and one where ingested files do."""
-    before = dict(_flat(manifest.spec.model_dump(mode="json", exclude_defaults=True)))
-    after = dict(_flat(plan.spec.model_dump(mode="json", exclude_defaults=True)))
+    before = dict(_flat(manifest.spec.model_dump(mode="json")))
+    after = dict(_flat(plan.spec.model_dump(mode="json")))
     lines = [
         f"{key}: {before.get(key, ABSENT)} → {after.get(key, ABSENT)}"
         for key in sorted({*before, *after})
@@ -30,4 +30,4 @@ def _flat(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
         for key, value in tree.items():
             yield from _flat(value, f"{path}.{key}" if path else str(key))
     else:
-        yield path, str(tree)
+        yield path, ABSENT if tree is None else str(tree)

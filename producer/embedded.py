@@ -15,11 +15,12 @@ from typing import IO
 
 import redis
 
-from contracts.failures import SetupError
+from contracts.failures import InputError, SetupError
 from contracts.queues import AGGREGATE_QUEUE, pool_queue, slot_queue
-from contracts.redis_client import connect
-from contracts.settings import BROKER
-from contracts.store import Store, claim_key, lease_key
+from contracts.redis_client import connect, redacted
+from contracts.settings import BROKER, SERVER
+from contracts.store import LIVE, Store, claim_key, lease_key
+from contracts.store.keys import follower_key
 from producer import local_server
 from producer.embedded_redis import EmbeddedRedis, free_port
 from producer.plan import Plan
@@ -32,19 +33,46 @@ OLLAMA_URL = "http://127.0.0.1:11434"
 Say = Callable[[str], None]
 
 
+def check_slots_asked(slots: int | None, servers: tuple[str, ...], broker: str | None) -> None:
+    """Raise :class:`InputError` where ``--slots`` and ``--server`` do not go together, or with a broker."""
+    if servers and slots not in (None, len(servers)):
+        raise InputError("--slots goes without --server: each --server makes one slot")
+    if broker is not None and (servers or slots is not None):
+        raise InputError("--slots and --server are for the embedded default, not for a broker's cluster")
+
+
 class Embedded:
     """Everything that one machine needs for a sweep; use it as a context manager.
 
+    Args:
+        slots: How many; ``None``: as many as the unfinished execution of the plan was begun with, else one.
+        servers: The user's own, a slot for each; none: those that execution was begun with, else the default's.
+        fresh: No unfinished execution is gone on with.
+
     Raises:
         SetupError: on entering, where something is missing or another run uses the same home.
+        InputError: on entering, where an unfinished execution was begun with others than are asked for.
     """
 
-    def __init__(self, plan: Plan, home: Path, *, slots: int, servers: tuple[str, ...], say: Say) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        home: Path,
+        *,
+        slots: int | None,
+        servers: tuple[str, ...],
+        say: Say,
+        fresh: bool = False,
+    ) -> None:
         self._plan = plan
         self._spec = plan.spec
         self._home = home
-        self._count = len(servers) or slots
+        self._asked = slots is not None or bool(servers)
+        self._count = len(servers) or slots or 1
         self._servers = list(servers)
+        self.begun_with = (self._count, tuple(map(redacted, servers)))
+        """Slots, and servers of the user's own: they stay those of the execution's beginning."""
+        self._fresh = fresh
         self._say = say
         self._server_wait_s = 0.0
         self._redis: EmbeddedRedis | None = None
@@ -87,10 +115,12 @@ class Embedded:
 
     def _start(self) -> None:
         self._take_home()
-        model_file = self._prepare_model()
         self._say("starting an embedded Redis (loopback, password, append-only file)")
         self._redis = EmbeddedRedis(self._home)
         self._forget_the_dead()
+        if not self._fresh:
+            self._take_what_it_was_begun_with()
+        model_file = self._prepare_model()
         self._start_aggregator()
         if model_file is not None:
             self._start_servers(model_file)
@@ -111,6 +141,25 @@ class Embedded:
                 f"another 'chimera run' uses the embedded Redis in {self._home}; "
                 "wait for it, or give this one another folder with CHIMERA_HOME"
             ) from None
+
+    def _take_what_it_was_begun_with(self) -> None:
+        """Passwords are not kept: a server that wants one is to be given again."""
+        store = Store(connect(self.url))
+        newest = store.newest(self._plan.sweep_id)
+        if newest is None or newest[1] not in (*LIVE, "finished"):
+            return
+        begun_with = store.embedded(newest[0].execution)
+        if begun_with is None:
+            return
+        slots, servers = begun_with
+        if not self._asked:
+            self.begun_with, self._count, self._servers = begun_with, slots, list(servers)
+        elif begun_with != self.begun_with:
+            given = " ".join(f"--server {url}" for url in servers) or f"--slots {slots} and no --server"
+            raise InputError(
+                f"{newest[0].execution} was begun with {given}, and is not measured on other servers: give the same, "
+                f"or neither, or start anew: chimera run --fresh {self._plan.sweep_file}"
+            )
 
     def _prepare_model(self) -> Path | None:
         """Return the file of the embedded model, ``None`` where the servers are the user's own."""
@@ -139,7 +188,13 @@ class Embedded:
         store = Store(client)
         for execution in store.running_executions():
             store.set_status(execution, "paused", after=("running",))
-        signs = ("chimera:slot:*", "chimera:aggregator:*", lease_key("*"), claim_key("*", "*"))
+        signs = (
+            "chimera:slot:*",
+            "chimera:aggregator:*",
+            lease_key("*"),
+            claim_key("*", "*"),
+            follower_key("*"),
+        )
         messages = (pool_queue("*"), slot_queue("*"), AGGREGATE_QUEUE, "unacked*")
         for pattern in (*signs, *messages):
             for key in client.scan_iter(pattern):
@@ -163,16 +218,17 @@ class Embedded:
         self._say(f"starting {self._count} worker(s), each pinned to its slot, and the aggregator")
         workers = []
         for name, server in zip(self.slot_names, self._servers, strict=True):
-            command = [sys.executable, "-m", "worker", "--slot", name, "--server", server]
+            command = [sys.executable, "-m", "worker", "--slot", name]
             command += ["--pool", self._spec.pool, "--max-deadline", repr(self._spec.deadline)]
             command += ["--wait", repr(self._server_wait_s)]
-            workers.append(self._child(f"the worker of slot {name}", f"worker-{name}", command))
+            slot = f"the worker of slot {name}"
+            workers.append(self._child(slot, f"worker-{name}", command, **{SERVER: server}))
         store = Store(connect(self.url))
         for name, worker, server in zip(self.slot_names, workers, self._servers, strict=True):
             try:
                 worker.wait_until(partial(self._is_live, store, name), seconds=READY_S + 10)
             except SetupError as error:
-                if server not in str(error):
+                if redacted(server) not in str(error):
                     raise
                 raise SetupError(f"{where(self._plan.sweep_file, 'server')}: {error}") from None
 
@@ -181,9 +237,9 @@ class Embedded:
             child.check()
         return store.slot(slot) is not None and store.has_aggregator()
 
-    def _child(self, name: str, log: str, command: list[str]) -> Child:
+    def _child(self, name: str, log: str, command: list[str], **more: str) -> Child:
         file = self._home / "logs" / f"{log}.log"
-        child = Child(name, command, log=file, environment={BROKER: self.url})
+        child = Child(name, command, log=file, environment={BROKER: self.url, **more})
         self._children.append(child)
         return child
 

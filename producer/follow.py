@@ -2,19 +2,61 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 
 import redis
 from kombu.exceptions import OperationalError
 
 from contracts.failures import BrokerError, SweepIncomplete
 from contracts.store import Progress, Store
+from contracts.watching import alive
 from dispatch.known_rounds import KnownRounds
 from dispatch.steward import Steward
 from producer.progress import ProgressView
 
 POLL_S = 0.1
+FOLLOWER_S = 15.0
+"""A follower that has not renewed its lease for so long is dead."""
+RENEW_S = 2.0
+
+
+@contextlib.contextmanager
+def following(store: Store, execution: str, watch: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    """Hold the lease of the one who will write the results; yield what is to be called once a round for ``watch``.
+
+    Where another one follows too, the lease is taken when that one is gone. It outlasts an outage of Redis, or is taken
+    again after it.
+    """
+    token, renewed = uuid.uuid4().hex, time.monotonic() - RENEW_S
+
+    def watch_and_renew() -> None:
+        nonlocal renewed
+        watch()
+        if time.monotonic() - renewed >= RENEW_S:
+            renewed = time.monotonic()
+            with contextlib.suppress(redis.RedisError):
+                store.hold_following(execution, token, ttl_s=FOLLOWER_S)
+
+    watch_and_renew()
+    try:
+        yield watch_and_renew
+    finally:
+        with contextlib.suppress(redis.RedisError):
+            store.drop_following(execution, token)
+
+
+def is_followed(store: Store, execution: str) -> bool:
+    """Return whether somebody follows who will write the results; wait until the lease is renewed, or is gone."""
+    left = store.following_ms(execution)
+    while left:
+        time.sleep(POLL_S)
+        before, left = left, store.following_ms(execution)
+        if left > before:
+            return True
+    return False
 
 
 def follow(
@@ -29,7 +71,7 @@ def follow(
     """
     execution = steward.execution
     rounds = KnownRounds(store, steward.manifest)
-    away = False
+    away = alone = False
     while True:
         watch()
         try:
@@ -40,11 +82,14 @@ def follow(
             notes, mark = store.told(execution, mark)
             for _, line in notes:
                 view.say(line)
-            view.show(progress)
+            view.show(alive(store, execution, progress))
             _check(store, execution, progress)
             if progress.status in ("finished", "collected"):
                 return progress
             steward.look(progress)
+            was_alone, alone = alone, progress.status == "cancelled" and not store.has_aggregator()
+            if alone and not was_alone:
+                view.say("no aggregator is live; the report waits for one: chimera aggregator")
             if away:
                 view.say("Redis is back")
             away = False

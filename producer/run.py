@@ -11,19 +11,19 @@ from rich.console import Console
 
 from analysis.ending import Ending
 from contracts.celery_app import make_app
-from contracts.failures import InputError
 from contracts.manifest import Manifest
 from contracts.metrics import LOOPBACK, serve_store
 from contracts.redis_client import check, connect
 from contracts.slots import SlotStatus
 from contracts.store import Store
+from dispatch.dispatcher import Dispatcher
 from dispatch.generation import start_generation
 from dispatch.steward import Steward
 from producer.broker import given_broker, home
 from producer.calibrate import calibrate_slots, describe
-from producer.embedded import Embedded
+from producer.embedded import Embedded, check_slots_asked
 from producer.ending_table import show_ending
-from producer.follow import follow
+from producer.follow import follow, following
 from producer.ground import facts_below
 from producer.manifest import make_manifest
 from producer.plan import Plan, make_plan
@@ -41,7 +41,7 @@ class RunOptions:
 
     sweep_file: Path
     broker: str | None = None
-    slots: int = 1
+    slots: int | None = None
     servers: tuple[str, ...] = ()
     fresh: bool = False
     calibrate: bool = True
@@ -60,33 +60,39 @@ def run(options: RunOptions, console: Console) -> Path:
     plan = make_plan(load(options.sweep_file), options.sweep_file)
     check_writable(options.results)
     url = given_broker(options.broker)
-    if options.servers and options.slots not in (1, len(options.servers)):
-        raise InputError("--slots goes without --server: each --server makes one slot")
+    check_slots_asked(options.slots, options.servers, url)
     if url is not None:
-        if options.servers or options.slots != 1:
-            raise InputError("--slots and --server are for the embedded default, not for a broker's cluster")
         check(connect(url, retries=0), url)
-        return _run_on(url, plan, options, console, watch=lambda: None)
+        return _run_on(url, plan, options, console)
     say = partial(say_line, console)
-    with Embedded(plan, home(), slots=options.slots, servers=options.servers, say=say) as embedded:
-        return _run_on(embedded.url, plan, options, console, watch=embedded.watch)
+    with Embedded(
+        plan, home(), slots=options.slots, servers=options.servers, say=say, fresh=options.fresh
+    ) as embedded:
+        return _run_on(embedded.url, plan, options, console, embedded)
 
 
-def _run_on(url: str, plan: Plan, options: RunOptions, console: Console, watch: Callable[[], None]) -> Path:
+def _run_on(
+    url: str, plan: Plan, options: RunOptions, console: Console, embedded: Embedded | None = None
+) -> Path:
     if options.metrics_port is not None:
         with serve_store(url, options.metrics_port, options.metrics_address):
-            return _run_on(url, plan, replace(options, metrics_port=None), console, watch)
+            return _run_on(url, plan, replace(options, metrics_port=None), console, embedded)
     store = Store(connect(url))
     slots = check_slots(plan, store)
-    taken_up = _take_up(store, plan, options.fresh)
-    manifest = taken_up or _begin(store, plan, slots)
+    unfinished = _unfinished(store, plan, options.fresh)
+    manifest = unfinished or _begin(store, plan, slots)
+    if embedded is not None:
+        store.put_embedded(manifest.execution, *embedded.begun_with)
     _announce(plan, slots, console)
     for line in ill_slots(plan.spec.pool, store):
         say_line(console, line)
-    if options.calibrate and (not taken_up or is_missing_any(store, manifest)):
-        _calibrate(url, slots, console, watch)
-    store.put_base_dir(manifest.execution, str(plan.base_dir))
-    return carry_out(url, store, manifest, options.results, console, watch, resumed=taken_up is not None)
+    with following(store, manifest.execution, embedded.watch if embedded else lambda: None) as watch:
+        if options.calibrate and (not unfinished or is_missing_any(store, manifest)):
+            _calibrate(url, slots, console, watch)
+        store.put_base_dir(manifest.execution, str(plan.base_dir))
+        return carry_out(
+            url, store, manifest, options.results, console, watch, resumed=unfinished is not None
+        )
 
 
 def carry_out(
@@ -99,30 +105,35 @@ def carry_out(
     *,
     resumed: bool,
 ) -> Path:
-    """Publish what an execution lacks, follow it to its end, write its results; return their folder."""
+    """Publish what an execution lacks, follow it to its end, write its results; return their folder.
+
+    ``watch``: from :func:`producer.follow.following`.
+    """
     execution = manifest.execution
     steward = Steward(store, make_app(url, max_deadline_s=manifest.spec.deadline), execution)
     steward.hold()
     try:
         mark = store.last_told(execution)
         planned = sum(manifest.with_rounds(store.rounds(execution)).runs_planned().values())
-        if store.status(execution) in ("running", "paused"):
+        status = store.status(execution)
+        measures = status in ("running", "paused")
+        if measures:
             # From here on no older message is carried out: what is missing now stays so until it is published.
-            missing = start_generation(store, steward.dispatcher, manifest)
-        else:
-            missing = 0
+            begin_generation(store, steward.dispatcher, manifest)
+        done = store.progress(execution).done
         if resumed:
             grows = "" if manifest.spec.until_precise is None else " so far"
+            stands = f"{done} of {planned} jobs{grows} are done"
             say_line(
                 console,
-                f"resuming the unfinished execution {execution}: {planned - missing} of {planned} jobs{grows} "
-                f"are done, {missing} run now (--fresh starts anew)",
+                f"resuming the unfinished execution {execution}: {stands}, {planned - done} run now "
+                "(--fresh starts anew)"
+                if measures
+                else f"collecting the {status} execution {execution}: {stands}",
             )
-        grows_later = steward.next_block is not None
+        grows_later = measures and steward.next_block is not None
         estimates = Estimator(store, manifest)
-        with ProgressView(
-            console, planned, planned - missing, grows=grows_later, estimates=estimates
-        ) as view:
+        with ProgressView(console, planned, done, grows=grows_later, estimates=estimates) as view:
             follow(store, steward, view, watch, mark)
     finally:
         steward.release()
@@ -131,6 +142,13 @@ def carry_out(
     if (ending := store.ending(execution)) is not None:
         show_ending(Ending.model_validate_json(ending), console)
     return folder
+
+
+def begin_generation(store: Store, dispatcher: Dispatcher, manifest: Manifest) -> None:
+    """Begin a generation; where a pause was asked for meanwhile, or before the first one, the execution is paused then."""
+    start_generation(store, dispatcher, manifest)
+    if store.pause_asked(manifest.execution):
+        store.set_status(manifest.execution, "paused", after=("running",))
 
 
 def is_missing_any(store: Store, manifest: Manifest) -> bool:
@@ -161,26 +179,27 @@ def _calibrate(url: str, slots: list[SlotStatus], console: Console, watch: Calla
             say(f"measurement floor of {floor.slot}: {describe(floor)}")
 
 
-def _take_up(store: Store, plan: Plan, fresh: bool) -> Manifest | None:
+def _unfinished(store: Store, plan: Plan, fresh: bool) -> Manifest | None:
     """Return the manifest of the sweep's newest execution if its results are not on disk yet."""
     newest = store.newest(plan.sweep_id)
     if newest is None or newest[1] in ("collected", "abandoned"):
         return None
-    manifest, status = newest
+    execution = newest[0].execution
     if fresh:
-        store.abandon(manifest.execution)  # what is left of it in the queues is dropped
+        store.abandon(execution)  # what is left of it in the queues is dropped
         return None
-    return taken_up(store, manifest) if status in ("running", "paused") else manifest
+    take_up(store, execution)
+    return newest[0]
 
 
-def taken_up(store: Store, manifest: Manifest) -> Manifest:
-    """Note that an execution is taken up again; what dead workers left of it is forgotten."""
-    for job_id in store.progress(manifest.execution).running:
-        if not store.claimed(manifest.execution, job_id):
-            store.forget_running(manifest.execution, job_id)
-    again = manifest.model_copy(update={"resumed": manifest.resumed + 1})
-    store.put_manifest(again)
-    return again
+def take_up(store: Store, execution: str) -> None:
+    """Note that an execution is taken up again where it is to go on; what dead workers left of it is forgotten."""
+    for job_id in store.progress(execution).running:
+        if not store.claimed(execution, job_id):
+            store.forget_running(execution, job_id)
+    if store.status(execution) in ("running", "paused"):
+        store.ask_for_pause(execution, False)
+        store.count_resumed(execution)
 
 
 def _begin(store: Store, plan: Plan, slots: list[SlotStatus]) -> Manifest:

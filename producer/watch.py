@@ -15,9 +15,17 @@ from analysis.eta import Eta
 from contracts.breaker import Breaker
 from contracts.manifest import Manifest
 from contracts.queues import AGGREGATE_QUEUE, pool_queue
-from contracts.store import LIVE, Status, Store
-from contracts.watching import SlotNow, lengths, live_aggregators, slots_now
-from producer.watch_eta import configuration_of, estimate, planned_runs, started_at
+from contracts.store import LIVE, Counts, Progress, Status, Store
+from contracts.watching import (
+    SlotNow,
+    alive,
+    lengths,
+    live_aggregators,
+    slots_now,
+    started_at,
+    working_slots,
+)
+from producer.watch_eta import configuration_of, estimate, planned_runs
 
 NOTES = 5
 """Newest notes that are shown."""
@@ -48,6 +56,8 @@ class JobNow:
     slot: str
     attempt: int | None
     since: datetime | None
+    dead: bool = False
+    """Its worker is gone: it is sent again."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,19 @@ class Cluster:
     aggregators: int
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What the store holds of one execution."""
+
+    manifest: Manifest
+    progress: Progress
+    """With the jobs alone that run."""
+    counts: Counts
+    due: dict[str, int]
+    jobs: tuple[JobNow, ...]
+    """Dead ones too."""
+
+
 class Watcher:
     """Reads the store again and again; what never changes is read once."""
 
@@ -117,25 +140,33 @@ class Watcher:
 
     def look(self, executions: Iterable[str]) -> Cluster:
         """Return how the executions stand, and the slots and queues of their pools; of all, where there are none."""
-        seen = [found for x in executions if (found := self._execution(x)) is not None]
-        views = tuple(view for view, _, _ in seen)
-        pools = {view.pool for view in views if view.live}
-        running = {job.slot: job for _, jobs, _ in seen for job in jobs}
+        seen = [found for x in executions if (found := self._read(x)) is not None]
+        running: dict[str, JobNow] = {}
+        for job in sorted((job for one in seen for job in one.jobs), key=_liveliness):
+            running[job.slot] = job
+        slots = slots_now(self._store, running)
+        views = tuple(self._view(one, slots) for one in seen)
         measured: Counter[str] = Counter()
-        for _, _, slots in seen:
-            measured.update(slots)
-        rows, queues = self._slots(pools, running, measured)
+        for one in seen:
+            measured.update(one.counts.slot_jobs)
+        rows, queues = self._slots({view.pool for view in views if view.live}, slots, running, measured)
         return Cluster(datetime.now(UTC), views, tuple(rows), queues, live_aggregators(self._store))
 
-    def _execution(self, execution: str) -> tuple[ExecutionView, list[JobNow], dict[str, int]] | None:
+    def _read(self, execution: str) -> _Read | None:
         manifest = self._manifest(execution)
         if manifest is None:
             return None
         store = self._store
-        progress, counts, due = store.progress(execution), store.counts(execution), store.due(execution)
-        jobs = [_job(line) for line in progress.running.values()]
-        running = Counter(configuration_of(job.title, manifest.sweep) for job in jobs)
-        planned = planned_runs(manifest, counts, due)
+        told = store.progress(execution)
+        progress = alive(store, execution, told)
+        jobs = tuple(_job(line, job_id not in progress.running) for job_id, line in told.running.items())
+        return _Read(manifest, progress, store.counts(execution), store.due(execution), jobs)
+
+    def _view(self, read: _Read, slots: Iterable[SlotNow]) -> ExecutionView:
+        store, manifest, progress, counts = self._store, read.manifest, read.progress, read.counts
+        execution, pool = manifest.execution, manifest.spec.pool
+        running = Counter(configuration_of(job.title, manifest.sweep) for job in read.jobs if not job.dead)
+        planned = planned_runs(manifest, counts, read.due)
         rows = tuple(
             ConfigurationRow(
                 id=c.id,
@@ -149,24 +180,31 @@ class Watcher:
             for c in manifest.configurations
         )
         notes, _ = store.told(execution)
-        view = ExecutionView(
+        return ExecutionView(
             sweep=manifest.sweep,
             execution=execution,
-            pool=manifest.spec.pool,
+            pool=pool,
             status=progress.status,
             problem=store.problem(execution),
             done=progress.done,
             planned=sum(planned.values()),
             failed=progress.failed,
-            running=len(jobs),
+            running=len(progress.running),
             why=dict(sorted(counts.why.items(), key=lambda item: (-item[1], item[0]))),
-            left=estimate(manifest, progress, counts, due, store.spent_s(execution)),
+            left=estimate(
+                manifest,
+                progress,
+                counts,
+                read.due,
+                store.spent_s(execution),
+                working_slots(slots, pool),
+                alone=store.running_in(pool) == [execution],
+            ),
             grows=manifest.spec.until_precise is not None and progress.status in LIVE,
             summaries=progress.summaries,
             configurations=rows,
             notes=tuple(notes[-NOTES:]),
         )
-        return view, jobs, counts.slot_jobs
 
     def _manifest(self, execution: str) -> Manifest | None:
         if execution not in self._manifests:
@@ -177,9 +215,12 @@ class Watcher:
         return self._manifests[execution]
 
     def _slots(
-        self, pools: set[str], running: dict[str, JobNow], measured: dict[str, int]
+        self,
+        pools: set[str],
+        slots: Iterable[SlotNow],
+        running: dict[str, JobNow],
+        measured: dict[str, int],
     ) -> tuple[list[SlotRow], dict[str, int]]:
-        slots = slots_now(self._store, running)
         live = {slot.slot: slot.status.pool for slot in slots if slot.status is not None}
         rows = [
             _row(slot, running.get(slot.slot), measured.get(slot.slot, 0))
@@ -215,20 +256,26 @@ def _row(slot: SlotNow, job: JobNow | None, jobs: int) -> SlotRow:
         pool=slot.status.pool if slot.status else None,
         state=state,
         why=why,
-        job=job if leased or state == "no sign of life" else None,
+        job=job if job and ((leased and not job.dead) or state == "no sign of life") else None,
         jobs=jobs,
         queued=slot.queued,
         breaker=slot.breaker,
     )
 
 
-def _job(line: dict[str, object]) -> JobNow:
+def _liveliness(job: JobNow) -> tuple[bool, datetime]:
+    """By it the job that a slot's row names comes last: one that runs, else the newest."""
+    return not job.dead, job.since or datetime.min.replace(tzinfo=UTC)
+
+
+def _job(line: dict[str, object], dead: bool) -> JobNow:
     attempt = line.get("attempt")
     return JobNow(
         title=str(line.get("title", "")),
         slot=str(line.get("slot", "")),
         attempt=attempt if isinstance(attempt, int) else None,
         since=started_at(line),
+        dead=dead,
     )
 
 

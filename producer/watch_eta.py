@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from analysis.eta import Eta, Loads, Work, eta, parallel
 from contracts.manifest import Manifest
 from contracts.plots import has_plots, loads_of, plot_of
 from contracts.store import Counts, Progress, Store
+from contracts.watching import alive, slots_now, started_at, working_slots
 
 EVERY_S = 2.0
 """How often the counters are read for the progress bar: those of 1,000 configurations are some 100 KB."""
@@ -34,8 +35,16 @@ class Estimator:
         now = time.monotonic()
         if now - self._read_at >= EVERY_S:
             execution = self._manifest.execution
-            counts, due = self._store.counts(execution), self._store.due(execution)
-            self._last = estimate(self._manifest, progress, counts, due, self._store.spent_s(execution))
+            store, pool = self._store, self._manifest.spec.pool
+            self._last = estimate(
+                self._manifest,
+                alive(store, execution, progress),
+                store.counts(execution),
+                store.due(execution),
+                store.spent_s(execution),
+                working_slots(slots_now(store), pool),
+                alone=store.running_in(pool) == [execution],
+            )
             self._read_at = now
         return None if self._last is None else _later(self._last, now - self._read_at)
 
@@ -46,13 +55,21 @@ def estimate(
     counts: Counts,
     due: Mapping[str, int],
     spent_s: float,
-    now: datetime | None = None,
+    working: Collection[str],
+    *,
+    alone: bool,
 ) -> Eta | None:
-    """Return the time left for the jobs that are known; ``None``: nothing is done yet, or nothing is measured."""
+    """Return the time left for the jobs that are known; ``None``: nothing is done yet, or nothing can be measured.
+
+    Args:
+        progress: With the jobs alone that run (:func:`contracts.watching.alive`).
+        working: The slots of the pool that can measure now.
+        alone: No other execution runs in the pool.
+    """
     if progress.status != "running":
         return None
     spec = manifest.spec
-    ages = running_ages(manifest, progress, now or datetime.now(UTC))
+    ages = running_ages(manifest, progress, datetime.now(UTC))
     planned = planned_runs(manifest, counts, due)
     plots = (
         {c.id: plot_of(c) for c in manifest.configurations}
@@ -69,15 +86,20 @@ def estimate(
         )
         for c in manifest.configurations
     }
-    gone_ms = [age for _, age in ages]
-    slots = parallel(
-        len(ages),
-        sum(counts.slot_busy_ms.values()) + sum(gone_ms),
-        # Up to the last outcome; whatever began right after it tells how long that is ago.
-        spent_s * 1e3 + min(gone_ms, default=0.0),
-        sum(counts.slot_jobs.values()) + len(ages),
+    busy_ms = dict(counts.slot_busy_ms)
+    for slot, _, age in ages:
+        busy_ms[slot] = busy_ms.get(slot, 0.0) + age
+    # Up to the last outcome; whatever began right after it tells how long that is ago.
+    wall_ms = spent_s * 1e3 + min((age for *_, age in ages), default=0.0)
+    fixed = set(manifest.fixed_slots)
+    there = {slot for slot in working if not fixed or slot in fixed} | {slot for slot, *_ in ages}
+    return eta(
+        work,
+        slots=parallel(there, busy_ms, wall_ms, alone=alone),
+        average=sum(busy_ms.values()) / wall_ms if wall_ms > 0 else None,
+        running=[(name, age) for _, name, age in ages],
+        loads=_loads(manifest, work, plots, counts.load_ms),
     )
-    return eta(work, slots=slots, running=ages, loads=_loads(manifest, work, plots, counts.load_ms))
 
 
 def planned_runs(manifest: Manifest, counts: Counts, due: Mapping[str, int]) -> dict[str, int]:
@@ -85,8 +107,8 @@ def planned_runs(manifest: Manifest, counts: Counts, due: Mapping[str, int]) -> 
     return {c.id: max(due.get(c.id, 0), counts.done.get(c.id, 0)) for c in manifest.configurations}
 
 
-def running_ages(manifest: Manifest, progress: Progress, now: datetime) -> list[tuple[str, float]]:
-    """Return configuration id and age, ms, of each job that runs."""
+def running_ages(manifest: Manifest, progress: Progress, now: datetime) -> list[tuple[str, str, float]]:
+    """Return slot, configuration id and age, ms, of each job that runs."""
     ids = {c.name: c.id for c in manifest.configurations}
     ages = []
     for line in progress.running.values():
@@ -96,21 +118,13 @@ def running_ages(manifest: Manifest, progress: Progress, now: datetime) -> list[
             continue
         age = max((now - began).total_seconds(), 0.0)  # another machine's clock may be ahead
         if age <= manifest.spec.deadline + LATE_S:
-            ages.append((identity, age * 1e3))
+            ages.append((str(line.get("slot")), identity, age * 1e3))
     return ages
 
 
 def configuration_of(title: str, sweep: str) -> str:
     """Return the configuration's name in a job's title (:attr:`contracts.job.JobSpec.title`)."""
     return title.removeprefix(f"{sweep} / ").rpartition(" / run ")[0]
-
-
-def started_at(line: Mapping[str, object]) -> datetime | None:
-    """Return when the job of a line of ``running`` began, UTC; ``None``: it does not say."""
-    try:
-        return datetime.fromisoformat(str(line["started_at"])).astimezone(UTC)
-    except (KeyError, ValueError):
-        return None
 
 
 def in_words(left: Eta) -> str:
@@ -142,8 +156,8 @@ def _later(left: Eta, seconds: float) -> Eta:
 def _loads(
     manifest: Manifest, work: Mapping[str, Work], plots: Mapping[str, str], load_ms: float | None
 ) -> Loads | None:
-    """Return the loads begun and left; ``None``: the order knows no plots, or no server told how long one takes."""
-    if not plots or load_ms is None:
+    """Return the loads begun and left; ``None``: the order knows no plots."""
+    if not plots:
         return None
     first = manifest.spec.first_runs
     at_start = loads_of(manifest.spec, first)
@@ -156,4 +170,6 @@ def _loads(
     for name, one in work.items():
         done[plots[name]] = max(done.get(plots[name], 0), load_of(one.done))
         planned[plots[name]] = max(planned.get(plots[name], 0), load_of(one.planned))
-    return Loads(done, sum(planned.values()) - sum(done.values()), load_ms)
+    return Loads(
+        done, sum(planned.values()) - sum(done.values()), load_ms or 0.0
+    )  # else it lies in the jobs' times

@@ -19,6 +19,7 @@ from contracts.redis_client import check, connect
 from contracts.settings import (
     DEFAULT_MAX_DEADLINE_S,
     DEFAULT_POOL,
+    SERVER,
     WorkerSettings,
     broker_url,
 )
@@ -43,7 +44,7 @@ def main(arguments: list[str]) -> None:
     who = parser.add_mutually_exclusive_group(required=True)
     who.add_argument("--slot")
     who.add_argument("--aggregator", action="store_true")
-    parser.add_argument("--server")
+    parser.add_argument("--server", default=os.environ.get(SERVER))
     parser.add_argument("--pool", default=DEFAULT_POOL)
     parser.add_argument("--gpu", type=int)
     parser.add_argument("--max-deadline", type=float, default=DEFAULT_MAX_DEADLINE_S)

@@ -50,6 +50,7 @@ def aggregate_configuration(
         raise ChimeraError(f"execution {execution} has no configuration {configuration_id}")
     name = configuration.name
     job_ids = maker.job_ids(configuration, runs_by_now(manifest, name))
+    voids = store.voids(execution, configuration_id)
     with _undisturbed():
         rows, absent = _rows(store, execution, job_ids)
         if absent and store.status(execution) != "cancelled":
@@ -66,7 +67,7 @@ def aggregate_configuration(
         )
     _note_slots(store, execution, job_ids, summary)
     text, figures = stored(summary)
-    due = store.put_summary(execution, configuration_id, text, figures=figures, runs=len(job_ids))
+    due = store.put_summary(execution, configuration_id, text, figures=figures, runs=len(job_ids), voids=voids)
     if due == 0:
         go_on(store, publisher, manifest)
     return {"configuration": name, "runs": len(job_ids), "due": due}
@@ -87,6 +88,7 @@ def finalise(store: Store, execution: str) -> dict[str, Any]:
     finished = manifest.with_rounds(rounds).model_copy(
         update={
             "cancelled": cancelled,
+            "resumed": store.resumed(execution),
             "taken_back": tuple(
                 TakenBack(slot=slot, jobs=jobs, why=why)
                 for slot, (jobs, why) in store.taken_back(execution).items()
@@ -112,7 +114,7 @@ def finalise(store: Store, execution: str) -> dict[str, Any]:
 def _rows(store: Store, execution: str, job_ids: Sequence[str]) -> tuple[list[Values], int]:
     """Return the rows of all runs, and how many runs have no outcome.
 
-    A run that its worker did not prepare, or prepared in another version's form, is prepared here.
+    A run that is not prepared (:mod:`worker.ahead`), or in another version's form, is prepared here.
     """
     rows: list[Values] = []
     absent: list[str] = []
@@ -140,7 +142,7 @@ def _records(store: Store, execution: str, job_ids: Sequence[str]) -> Callable[[
 
 
 def _ahead(store: Store, execution: str, job_ids: Sequence[str]) -> dict[int, bytes]:
-    """Return run → what was found in its texts before (:mod:`worker.checking`)."""
+    """Return run → what was found in its texts before (:mod:`worker.ahead`)."""
     found = _fields(store, execution, "checked", job_ids)
     return {run: packed for run, packed in enumerate(found, start=1) if packed is not None}
 

@@ -58,9 +58,9 @@ def _announce(**_: Any) -> None:
     _heartbeats.append(Heartbeat(sign))
     if _settings is None:
         _heartbeats.append(Stewards(app, Store(connect(broker_url()))))
-        from worker.checking import Checking
+        from worker.ahead import WorkAhead
 
-        _heartbeats.append(Checking(Store(connect(broker_url()))))
+        _heartbeats.append(WorkAhead(Store(connect(broker_url()))))
     else:
         prober, slot = Prober(_settings, Store(connect(broker_url()))), _settings.slot
         closed_by.append(lambda: prober.is_out)

@@ -20,15 +20,18 @@ PAUSE_SCALE = "CHIMERA_PROBE_SCALE"
 """Environment variable: the pauses between two probes are multiplied by it."""
 PAUSES_S = (5.0, 10.0, 20.0, 40.0, 60.0)
 """Between two probes of a server that is out; the last one from then on."""
+ANSWERED = 2
+"""Pauses after which they grow no more where the server answers its probes: it may be the jobs that fail on any server."""
 
 _BY_THE_SERVER = frozenset({Outcome.CONNECTION, Outcome.SERVER_ERROR, Outcome.TIMEOUT})
 _STILL_THE_SERVER = frozenset({408, 429})
 """Of the 4xx: request timeout, too many requests."""
 
 
-def pause_s(probes: int) -> float:
-    """Return how long to wait after that many probes, s."""
-    return PAUSES_S[min(probes, len(PAUSES_S) - 1)] * float(os.environ.get(PAUSE_SCALE) or 1)
+def pause_s(probes: int, *, answered: bool = False) -> float:
+    """Return how long to wait after that many probes, s; ``answered``: the server answered the last one."""
+    most = ANSWERED if answered else len(PAUSES_S)
+    return PAUSES_S[min(probes, most - 1)] * float(os.environ.get(PAUSE_SCALE) or 1)
 
 
 def fault_of(outcome: JobOutcome) -> str | None:
@@ -95,6 +98,7 @@ class SlotBreaker:
             reason=fault,
             since=old.since if old else now,
             probe_at=now + timedelta(seconds=pause_s(0)),
+            answered_at=old.answered_at if old else None,
         )
         self._store.put_breaker(self._breaker)
         self._row = []

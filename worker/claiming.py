@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, cast
 
-from analysis.prepared import prepare
 from contracts.job import JobSpec
 from contracts.outcome import JobOutcome
 from contracts.store import Store, claim_key, lease_key
@@ -117,7 +116,7 @@ class Claiming:
         x = outcome.execution
         keys = [execution_key(x, kind) for kind in OUTCOME_KINDS]
         keys += [claim_key(x, outcome.job_id), lease_key(outcome.slot)]
-        return bool(self._put(keys=keys, args=[*outcome_arguments(outcome, prepare(outcome)), token]))
+        return bool(self._put(keys=keys, args=[*outcome_arguments(outcome), token]))
 
     def release(self, taken: Taken) -> None:
         """Give claim and lease back where they are still ours."""

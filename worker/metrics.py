@@ -98,6 +98,8 @@ class SlotMetrics(Collector):
         self._clock = clock
         self._started = clock()
         self._since: float | None = None
+        self._counted = self._started
+        """Up to when the time of the job that runs is counted."""
         self._busy: deque[tuple[float, float]] = deque()
         self._lock = threading.Lock()
         self._registry = CollectorRegistry()
@@ -145,7 +147,7 @@ class SlotMetrics(Collector):
         now = self._clock()
         with self._lock:
             if line.get("began"):
-                self._since = now
+                self._since = self._counted = now
             for outcome, first, rate in line.get("calls", ()):
                 self._calls.labels(**self._labels, outcome=outcome).inc()
                 if first is not None:
@@ -156,14 +158,21 @@ class SlotMetrics(Collector):
                 self._jobs.labels(**self._labels, outcome=line["outcome"]).inc()
             if line.get("ended") and self._since is not None:
                 self._busy.append((self._since, now))
-                self._busy_s.inc(now - self._since)
+                self._count(now)
                 self._since = None
             while self._busy and self._busy[0][1] < now - WINDOW_S:
                 self._busy.popleft()
 
+    def _count(self, now: float) -> None:
+        """Count the running job's time until now."""
+        self._busy_s.inc(now - self._counted)
+        self._counted = now
+
     def collect(self) -> Iterable[Metric]:
         with self._lock:
             now, since = self._clock(), self._since
+            if since is not None:
+                self._count(now)
             spans = [*self._busy, *([] if since is None else [(since, now)])]
         yield from self._registry.collect()
         begin = max(self._started, now - WINDOW_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -60,22 +61,27 @@ class Prober:
         elif breaker.state == "open" and datetime.now(UTC) >= breaker.probe_at:
             breaker = self._probed(breaker)
             self._store.put_breaker(breaker)
+            if breaker.works:
+                self._tell(
+                    f"slot {breaker.slot}: its server answers; the next job decides whether the slot is back"
+                )
         self.is_out = breaker is not None and breaker.state == "open"
 
     def _probed(self, breaker: Breaker) -> Breaker:
         problem = self._ask(self._settings.server)
         self._probes += 1
-        self._next_at = datetime.now(UTC) + timedelta(seconds=pause_s(self._probes))
+        now = datetime.now(UTC)
+        self._next_at = now + timedelta(seconds=pause_s(self._probes, answered=problem is None))
         if problem is None:
-            self._tell(
-                f"slot {breaker.slot}: its server answers; the next job decides whether the slot is back"
+            return breaker.model_copy(
+                update={"state": "half-open", "probe_at": self._next_at, "answered_at": now}
             )
-            return breaker.model_copy(update={"state": "half-open", "probe_at": self._next_at})
         return breaker.model_copy(update={"reason": problem, "probe_at": self._next_at})
 
     def _tell(self, line: str) -> None:
-        for execution in self._store.running_executions():
-            self._store.tell(execution, line)
+        with contextlib.suppress(redis.RedisError):  # a note is no reason to stay out
+            for execution in self._store.running_executions():
+                self._store.tell(execution, line)
 
     def _run(self) -> None:
         while True:

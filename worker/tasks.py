@@ -9,8 +9,9 @@ from typing import Any
 import redis
 from celery import Celery, Task
 from celery.exceptions import Reject
+from pydantic import ValidationError
 
-from contracts.failures import ChimeraError
+from contracts.failures import BrokerError, ChimeraError
 from contracts.jobs import JobMaker
 from contracts.plots import Planned
 from contracts.queues import AGGREGATE, CALIBRATE, DECIDE, FINALISE, MEASURE, TAKE_PLOT
@@ -25,6 +26,10 @@ from worker.lease import Lease
 
 log = logging.getLogger(__name__)
 
+PASSING = (BrokerError, redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError)
+"""Of Redis, and no problem of the execution's: its steward sends the message again."""
+OTHER_VERSION = "this worker and the producer are of different versions"
+
 
 @cache
 def _store() -> Store:
@@ -33,6 +38,10 @@ def _store() -> Store:
 
 class Unknown(Exception):
     """The store knows no such execution."""
+
+
+class OtherVersion(ChimeraError):
+    """What the producer wrote can't be read."""
 
 
 def _known_maker(execution: str, generation: int) -> JobMaker | None:
@@ -45,7 +54,10 @@ def _known_maker(execution: str, generation: int) -> JobMaker | None:
 @lru_cache(maxsize=8)
 def _maker(execution: str, generation: int) -> JobMaker:
     """One for all jobs of a generation: a resume may come from another folder."""
-    manifest = _store().manifest(execution)
+    try:
+        manifest = _store().manifest(execution)
+    except ValidationError as error:
+        raise OtherVersion(f"{OTHER_VERSION}: it can't read the execution's manifest") from error
     if manifest is None:
         raise Unknown
     return JobMaker.of(manifest, _store().base_dir(execution))
@@ -71,6 +83,12 @@ def _dispatcher(app: Celery, execution: str) -> Dispatcher:
     return Dispatcher(app, _store(), maker)
 
 
+def _refused(slot: str, execution: str, job_id: str, problem: str) -> dict[str, Any]:
+    _store().set_problem(execution, f"slot {slot}: {problem}")
+    log.error("job %s: %s", job_id, problem)
+    return {"job_id": job_id, "refused": problem}
+
+
 def register(app: Celery) -> None:
     """Register Chimera's tasks on ``app``."""
 
@@ -88,16 +106,16 @@ def register(app: Celery) -> None:
         """Perform one job; return its receipt."""
         require_kind(kind, "measure")
         settings = _slot_settings()
-        maker = _known_maker(execution, generation)
+        try:
+            maker = _known_maker(execution, generation)
+        except OtherVersion as error:
+            return _refused(settings.slot, execution, job_id, str(error))
         configuration = None if maker is None else maker.configuration(configuration_id)
         if maker is None or configuration is None:
             return {"job_id": job_id, "unknown": True}
         spec = maker.job(Planned(configuration, run, block, load))
         if spec.job_id != job_id:
-            problem = "this worker and the producer are of different versions: their jobs differ"
-            _store().set_problem(execution, f"slot {settings.slot}: {problem}")
-            log.error("%s: %s", spec.title, problem)
-            return {"job_id": job_id, "refused": problem}
+            return _refused(settings.slot, execution, job_id, f"{OTHER_VERSION}: their jobs differ")
         try:
             return deliver(spec, generation, settings=settings, store=_store(), beat=_beat())
         except SlotBusy as error:
@@ -144,6 +162,8 @@ def register(app: Celery) -> None:
 
             publisher = _dispatcher(self.app, execution)
             return aggregate_configuration(_store(), execution, configuration_id, publisher)
+        except PASSING:
+            raise
         except Exception as error:
             _store().set_problem(execution, f"a configuration can't be summarised: {error!r}")
             raise
@@ -156,6 +176,8 @@ def register(app: Celery) -> None:
             from worker.rounds import decide
 
             return decide(_store(), _dispatcher(self.app, execution), execution, block)
+        except PASSING:
+            raise
         except Exception as error:
             _store().set_problem(execution, f"block {block} can't be decided on: {error!r}")
             raise
@@ -168,6 +190,8 @@ def register(app: Celery) -> None:
             from worker.aggregation import finalise
 
             return finalise(_store(), execution)
+        except PASSING:
+            raise
         except Exception as error:
             _store().set_problem(execution, f"the report can't be written: {error!r}")
             raise

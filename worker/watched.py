@@ -27,6 +27,8 @@ def log_by(settings: WorkerSettings | None) -> None:
     def set_up(loglevel: int | None = None, **_: Any) -> None:
         known: dict[str, Any] = {} if settings is None else {"slot": settings.slot, "pool": settings.pool}
         logs.setup(logs.form_given(), loglevel or "warning", url=broker_url(), **known)
+        if settings is not None:
+            logs.hide(settings.server)
 
     # weak=False: the signal would forget a function that nobody else holds.
     setup_logging.connect(set_up, weak=False, dispatch_uid="chimera.logs")

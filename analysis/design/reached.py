@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from analysis.metrics import BY_SHORT, Metric
 from analysis.models import OverRuns, RunFigures
 from analysis.models.statistics import Precision
+from analysis.statistics.description import load_means
 
 
 def precision(
@@ -43,14 +43,8 @@ def known_values(runs: Sequence[RunFigures], metric: Metric) -> list[float]:
     Where the order knew plots, the mean of each load instead: runs of one load are no independent ones.
     """
     ordered = sorted((run for run in runs if run.complete), key=lambda run: run.run)
-    both = [(value, run.load) for run in ordered if (value := value_of(run, metric)) is not None]
-    values, loads = [value for value, _ in both], [load for _, load in both]
-    if not loads or None in loads:
-        return values
-    of_load: dict[int | None, list[float]] = {}
-    for value, load in both:
-        of_load.setdefault(load, []).append(value)
-    return [math.fsum(found) / len(found) for found in of_load.values()]
+    both = [(value, run.own_load) for run in ordered if (value := value_of(run, metric)) is not None]
+    return load_means([value for value, _ in both], [load for _, load in both])
 
 
 def value_of(run: RunFigures, metric: Metric) -> float | None:

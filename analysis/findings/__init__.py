@@ -50,6 +50,7 @@ RULES: Final[tuple[Rule, ...]] = (
     axes.inert_that_moves,
     axes.sampler_without_effect,
     execution.by_plots,
+    execution.divided_loads,
     work.prompts_differ,
     hardware.throttled,
     hardware.host_busy,

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from analysis.findings.phrases import configs, first_of, mention, several_agents, some
 from analysis.formatting import plural
 from analysis.models import Finding, SweepSummary
-from analysis.samples import plot_of
+from analysis.models.calls import OwnLoad
+from analysis.samples import Plot, plot_of
+from contracts.configuration import format_value
 from contracts.plots import DEFAULT_LOADS, RELOADING
 
 
@@ -79,11 +81,7 @@ def measured_again(summary: SweepSummary) -> Iterator[Finding]:
 
 def by_plots(summary: SweepSummary) -> Iterator[Finding]:
     """What differences between models, contexts and layers rest on, where each load serves many runs."""
-    loads: dict[object, set[int]] = {}
-    for c in summary.configurations:
-        for run in c.over_runs.runs:
-            if run.load is not None:
-                loads.setdefault(plot_of(c), set()).add(run.load)
+    loads = _loads(summary)
     if len(loads) < 2:
         return
     counts = [len(found) for found in loads.values()]
@@ -104,3 +102,38 @@ def by_plots(summary: SweepSummary) -> Iterator[Finding]:
         ),
         advice=f"For differences between plots ask for more loads, not for more runs: order: {{kind: plots, loads: {max(DEFAULT_LOADS, 2 * fewest)}}}.",
     )
+
+
+def divided_loads(summary: SweepSummary) -> Iterator[Finding]:
+    """Loads whose jobs were shared with another slot: a slow slot's, or one's that was gone."""
+    total, divided = 0, list[str]()
+    for plot, found in _loads(summary).items():
+        slots: dict[int, list[str]] = {}
+        for load, slot in sorted(found, key=lambda one: (one[0], one[1] or "")):
+            slots.setdefault(load, []).append(slot or "a slot that is not known")
+        total += len(slots)
+        named = ", ".join(
+            f"{axis}={format_value(value)}"
+            for axis, value in zip(RELOADING, plot, strict=True)
+            if value is not None
+        )
+        divided += [f"{named}, load {load}: {', '.join(on)}" for load, on in slots.items() if len(on) > 1]
+    if divided:
+        yield Finding(
+            rule="divided-loads",
+            severity="note",
+            text=f"{len(divided)} of {plural(total, 'load')} {'was' if len(divided) == 1 else 'were'} divided over slots: what was "
+            "measured on each slot counts as a load of its own",
+            evidence=first_of(divided),
+            advice="Nothing has to be done: the tail of a load goes to another slot where that ends the sweep sooner, or where the first "
+            "one is gone. With order: {placement: balanced} a load is divided only where its slot is gone.",
+        )
+
+
+def _loads(summary: SweepSummary) -> dict[Plot, set[OwnLoad]]:
+    loads: dict[Plot, set[OwnLoad]] = {}
+    for c in summary.configurations:
+        for run in c.over_runs.runs:
+            if run.own_load is not None:
+                loads.setdefault(plot_of(c), set()).add(run.own_load)
+    return loads

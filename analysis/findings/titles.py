@@ -49,6 +49,7 @@ _TITLES: Final[dict[str, str]] = {
     "taken-back": "Jobs taken back",
     "later-attempts": "Measured again",
     "whole-plots": "Models loaded plot by plot",
+    "divided-loads": "Loads divided over slots",
     "several-identities": "Several configurations under one name",
     "clocks-disagree": "Server and client disagree on the rate",
     "unload-failed": "Model not unloaded",

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from contracts.tables import Cell, Table, tables_of
+from collections.abc import Iterable
+
+from contracts.tables import Cell, Table
 
 Columns = dict[str, list[Cell]]
 
 _BOOLEANS = ("true", "false")
 
 
-def columns_of(kind: str, content: bytes) -> list[Columns]:
-    """Return the tables of a file, each as column name → cells.
-
-    Raises:
-        Unparsed: bad encoding or syntax, too deep or too wide.
-    """
-    return [_columns(table) for table in tables_of(kind, content, "")]
+def columns_of(tables: Iterable[Table]) -> list[Columns]:
+    """Return the tables of a file, each as column name → cells."""
+    return [_columns(table) for table in tables]
 
 
 def _columns(table: Table) -> Columns:

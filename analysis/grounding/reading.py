@@ -28,10 +28,10 @@ from contracts.facts import (
     Modified,
     Series,
 )
-from contracts.tables import Cell, Unparsed, text_of
+from contracts.tables import Cell, Tables, Unparsed, text_of
 
 MAX_FILE_BYTES = 16 << 20
-"""As at ingest: a larger file counts, and is not read; nor is what is beyond the sum below."""
+"""As at ingest: a larger file counts, and is not read; nor is what is beyond the sum below, or has too many cells."""
 MAX_TOTAL_BYTES = 128 << 20
 
 _MAX_LABEL = 160
@@ -74,6 +74,7 @@ class _Gathered:
         self.series: list[Series] = []
         self.modified: list[tuple[str, datetime]] = []
         self.unread = self.files_left_out = self.dates_left_out = self.series_left_out = self.series_cut = 0
+        self._reading = Tables()
         self.path_chars = self.label_chars = self.value_chars = 0
 
     def add(self, file: CorpusFile, limit: int) -> int:
@@ -92,7 +93,7 @@ class _Gathered:
                 self.modified.append((file.kind, modified))
             if content is None:
                 raise Unparsed("too large")
-            tables = columns_of(file.kind, content)
+            tables = columns_of(self._reading.of(file.kind, content, ""))
             if file.kind == "md":
                 self._dates(_iso_days(text_of(content)), index)
         except (OSError, Unparsed):

@@ -23,6 +23,17 @@ ThroughputSource = Literal["server", "client"]
 
 ALL_STAGES = "all"
 
+OwnLoad = tuple[int, str | None]
+"""A load's number and its slot."""
+
+
+def own_load(load: int | None, slot: str | None) -> OwnLoad | None:
+    """Return the load that a run shares with others; ``None``: the order knew no plots.
+
+    A load that was divided over slots was loaded on each of them: it is as many loads.
+    """
+    return None if load is None else (load, slot)
+
 
 class Call(Strict):
     """One LLM call as judged by the rules of :mod:`analysis.validity` and :mod:`analysis.cold`."""
@@ -141,6 +152,11 @@ class RunFigures:
     """The load of its plot that it belongs to, 1-based; ``None``: the order knew no plots."""
     started_at: datetime | None = None
     """UTC."""
+
+    @property
+    def own_load(self) -> OwnLoad | None:
+        """What it shares with other runs (:func:`own_load`)."""
+        return own_load(self.load, self.slot)
 
 
 class StageOverRuns(Strict):

@@ -106,6 +106,16 @@ class Additive:
         adjusted: Floats = self.means - (self._shares - average) @ self.effects
         return adjusted
 
+    def worth(self) -> float:
+        """Return what part of its runs an adjusted mean is worth, between cells: 1 where all met all slots and blocks alike.
+
+        The variances of what adjusted means differ by are those of plain means and of what was taken out; their sums
+        over all differences are compared.
+        """
+        apart = self._shares - self._shares.mean(axis=0)
+        plain = (1 - 1 / self.counts.size) * float(np.sum(1 / self.counts))
+        return plain / (plain + float(np.einsum("ij,jk,ik->", apart, self._inverse, apart)))
+
     def slope(self, covariate: Floats) -> Slope | None:
         """Return the slope on a covariate (N); ``None`` where the cells and factors leave none to estimate."""
         df = self.error_df - 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from analysis.statistics.estimate import Estimate, SdKind, moments
@@ -44,7 +44,7 @@ def describe(
     *,
     confidence_sequence: bool = False,
     last: int = LAST_LOOK,
-    loads: Sequence[int | None] | None = None,
+    loads: Sequence[Hashable | None] | None = None,
     tails: bool = True,
 ) -> Description:
     """Describe the known values; a ``None`` is left out, and ``n`` shows it.
@@ -62,9 +62,7 @@ def describe(
     """
     values = list(values)
     if loads and None not in loads:
-        return _of_loads(
-            values, [load for load in loads if load is not None], kind, confidence_sequence, last
-        )
+        return _of_loads(values, loads, kind, confidence_sequence, last)
     # Models are read where nothing is estimated, in workers and producers: scipy is most of a small process's memory.
     from analysis.statistics import sequential
     from analysis.statistics.intervals import mean_interval, median_interval
@@ -88,7 +86,11 @@ def describe(
 
 
 def _of_loads(
-    values: Sequence[float | None], loads: Sequence[int], kind: SdKind, confidence_sequence: bool, last: int
+    values: Sequence[float | None],
+    loads: Sequence[Hashable | None],
+    kind: SdKind,
+    confidence_sequence: bool,
+    last: int,
 ) -> Description:
     from analysis.statistics import sequential
     from analysis.statistics.intervals import mean_interval
@@ -100,11 +102,11 @@ def _of_loads(
     return replace(found, mean_interval=interval, median_interval=None)
 
 
-def load_means(values: Sequence[float], loads: Sequence[int | None]) -> list[float]:
-    """Return the mean of each load, in the order of the loads; the values themselves where a load is not known."""
+def load_means(values: Sequence[float], loads: Sequence[Hashable | None]) -> list[float]:
+    """Return the mean of each load, in the order of their first values; the values themselves where a load is not known."""
     if not values or None in loads:
         return list(values)
-    of_load: dict[int, list[float]] = {}
+    of_load: dict[Hashable, list[float]] = {}
     for value, load in zip(values, loads, strict=True):
-        of_load.setdefault(load or 0, []).append(value)
-    return [math.fsum(found) / len(found) for _, found in sorted(of_load.items())]
+        of_load.setdefault(load, []).append(value)
+    return [math.fsum(found) / len(found) for found in of_load.values()]

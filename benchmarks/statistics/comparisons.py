@@ -255,6 +255,27 @@ def recovery(
     }, claimed / repetitions
 
 
+def idle_axes(runs: int, slots: int, repetitions: int, rng: np.random.Generator) -> float:
+    """Return how often p of one axis is below 5 % where neither axis matters: 3 × 2 configurations on any free slot."""
+    claimed = 0
+    for _ in range(repetitions):
+        made = []
+        for context, temperature in itertools.product((1024, 2048, 4096), (0.2, 0.8)):
+            figures = [
+                run(
+                    block,
+                    {"throughput_tok_s": float(100 * np.exp(0.01 * rng.normal()))},
+                    slot=f"s{rng.integers(slots)}",
+                )
+                for block in range(1, runs + 1)
+            ]
+            parameters = {"num_ctx": context, "temperature": temperature}
+            made.append(configuration(f"{context}-{temperature}", figures, parameters))
+        (effects,) = main_effects(made, ())
+        claimed += sum(axis.p is not None and axis.p < ALPHA for axis in effects.axes)
+    return claimed / repetitions / 2
+
+
 def slots_named(
     slots: int,
     configurations: int,
@@ -357,6 +378,9 @@ def main() -> None:
             f"  {label:36} the slower one named: {100 * hit:5.1f} %   any other: {100 * wrong:4.1f} %",
             flush=True,
         )
+    print("Axes of a 3 × 2 sweep that do nothing, p of one below 5 %, %")
+    for slots in (1, 4, 8):
+        _print_row(f"{slots} slots", {n: idle_axes(n, slots, 2000, rng) for n in (3, 5, 10)})
     print(f"{time.monotonic() - began:.0f} s")
 
 

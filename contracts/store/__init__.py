@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import redis
 
-from contracts.store.checks import Checks
+from contracts.store.ahead import Ahead
 from contracts.store.counts import Counts
 from contracts.store.executions import KEPT_S, LIVE, Executions, Feeding, Status
 from contracts.store.jobs import CHUNK, Jobs, Progress
@@ -28,9 +28,9 @@ __all__ = [
 ]
 
 
-class Store(Executions, Jobs, Checks, Summaries, Slots, Queues):
+class Store(Executions, Jobs, Ahead, Summaries, Slots, Queues):
     """Operations on the keys of :mod:`contracts.store.keys`. Errors of Redis pass through as ``redis.RedisError``."""
 
     def __init__(self, client: redis.Redis) -> None:
-        for part in (Executions, Jobs, Checks, Summaries, Slots, Queues):
+        for part in (Executions, Jobs, Ahead, Summaries, Slots, Queues):
             part.__init__(self, client)

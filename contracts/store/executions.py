@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,15 @@ import redis
 
 from contracts.facts import Facts
 from contracts.manifest import Manifest
-from contracts.store.keys import EXECUTIONS, KINDS, execution_key, name_key, steward_key, sweep_key
+from contracts.store.keys import (
+    EXECUTIONS,
+    KINDS,
+    execution_key,
+    follower_key,
+    name_key,
+    steward_key,
+    sweep_key,
+)
 from contracts.store.queue_lengths import drop_units
 from contracts.store.scripts import CANCEL, HOLD, NEXT_GENERATION, PUT_FEEDING, SET_STATUS
 
@@ -70,7 +79,6 @@ class Executions:
             if facts is not None:
                 pipe.set(execution_key(x, "facts"), facts.model_dump_json())
             state = {
-                "facts": int(facts is not None),
                 "status": status,
                 "generation": 0,
                 "pool": manifest.spec.pool,
@@ -182,6 +190,33 @@ class Executions:
     def base_dir(self, execution: str) -> str:
         return str(self.client.hget(execution_key(execution, "state"), "base_dir") or "")
 
+    def put_embedded(self, execution: str, slots: int, servers: tuple[str, ...]) -> None:
+        """Record the embedded slots that measure it, and their servers; none: those of the embedded default."""
+        self.client.hset(execution_key(execution, "state"), "embedded", json.dumps([slots, servers]))
+
+    def embedded(self, execution: str) -> tuple[int, tuple[str, ...]] | None:
+        """Return the same; ``None``: a cluster measures it."""
+        text = self.client.hget(execution_key(execution, "state"), "embedded")
+        if text is None:
+            return None
+        slots, servers = json.loads(str(text))
+        return int(slots), tuple(servers)
+
+    def count_resumed(self, execution: str) -> None:
+        """Count that the execution was taken up again."""
+        self.client.hincrby(execution_key(execution, "state"), "resumed", 1)
+
+    def resumed(self, execution: str) -> int:
+        """Return how often it was."""
+        return int(cast(str | None, self.client.hget(execution_key(execution, "state"), "resumed")) or 0)
+
+    def ask_for_pause(self, execution: str, asked: bool) -> None:
+        """Record whether the execution is to be paused: a generation that begins just now does not see its status."""
+        self.client.hset(execution_key(execution, "state"), "pause", int(asked))
+
+    def pause_asked(self, execution: str) -> bool:
+        return self.client.hget(execution_key(execution, "state"), "pause") == "1"
+
     def put_feeding(self, execution: str, feeding: Feeding, *, generation: int) -> bool:
         """Record how far a generation is published; ``False``: a newer one has begun, nothing is recorded."""
         arguments = [generation, feeding.units, feeding.known_block]
@@ -213,8 +248,23 @@ class Executions:
 
     def drop_stewardship(self, execution: str, token: str) -> None:
         """Leave the care of an execution to others."""
-        if self.client.get(steward_key(execution)) == token:
-            self.client.delete(steward_key(execution))
+        self._drop(steward_key(execution), token)
+
+    def hold_following(self, execution: str, token: str, *, ttl_s: float) -> bool:
+        """Take or renew the lease of the one who will write the results; return whether it is ours now."""
+        return bool(self._hold(keys=[follower_key(execution)], args=[token, int(ttl_s * 1e3)]))
+
+    def drop_following(self, execution: str, token: str) -> None:
+        """Leave the results to others."""
+        self._drop(follower_key(execution), token)
+
+    def following_ms(self, execution: str) -> int:
+        """Return in how many ms that lease expires if it is not renewed; 0: nobody has it."""
+        return max(0, int(self.client.pttl(follower_key(execution))))
+
+    def _drop(self, lease: str, token: str) -> None:
+        if self.client.get(lease) == token:
+            self.client.delete(lease)
 
     def spent_s(self, execution: str) -> float:
         """Return for how long the execution has been running, s: of earlier generations up to their last outcome."""

@@ -58,14 +58,14 @@ class Jobs:
             pipe.hdel(execution_key(execution, "running"), job_id)
             pipe.execute()
 
-    def put_outcome(self, outcome: JobOutcome, prepared: bytes = b"") -> bool:
-        """Store an outcome, with the same as it is summarised; return whether it is the one that counts.
+    def put_outcome(self, outcome: JobOutcome) -> bool:
+        """Store an outcome; return whether it is the one that counts.
 
         The first valid one counts, or the first at all as long as none is valid; once the configuration is
         summarised nothing changes any more. The others are kept as well (:meth:`other_outcomes`).
         """
         keys = [execution_key(outcome.execution, kind) for kind in OUTCOME_KINDS]
-        return bool(self._put_outcome(keys=keys, args=outcome_arguments(outcome, prepared)))
+        return bool(self._put_outcome(keys=keys, args=outcome_arguments(outcome)))
 
     def void(self, execution: str, jobs: Mapping[str, str], *, slot: str, why: str) -> list[str]:
         """Take failed outcomes back, so that their jobs are measured once more; return the ids of those taken.
@@ -85,15 +85,10 @@ class Jobs:
             "voided",
             "attempts",
             "taken_back",
-            "prepared",
         )
         keys = [execution_key(execution, kind) for kind in kinds]
         arguments = [slot, why, *(part for pair in jobs.items() for part in pair)]
         return cast(list[str], self._void(keys=keys, args=arguments)) if jobs else []
-
-    def was_voided(self, execution: str, job_id: str) -> bool:
-        """Return whether an outcome of the job was taken back."""
-        return bool(self.client.hexists(execution_key(execution, "voided"), job_id))
 
     def voided(self, execution: str) -> list[str]:
         """Return the ids of the jobs that were taken back and are to be sent again."""
@@ -189,11 +184,11 @@ class Jobs:
         self.client.hdel(execution_key(execution, "running"), job_id)
 
 
-OUTCOME_KINDS = ("outcomes", "failed", "others", "counts", "due", "running", "state", "prepared", "unchecked")
+OUTCOME_KINDS = ("outcomes", "failed", "others", "counts", "due", "running", "state", "new")
 """Keys of the script that stores an outcome, in its order."""
 
 
-def outcome_arguments(outcome: JobOutcome, prepared: bytes = b"") -> list[str | bytes]:
+def outcome_arguments(outcome: JobOutcome) -> list[str | bytes]:
     """Return the arguments of the script that stores an outcome."""
     job_ms = (outcome.ended_ns - outcome.started_ns) / 1e6
     loads = [s.call.counters.load_ns for s in outcome.stages if s.call is not None]
@@ -206,7 +201,6 @@ def outcome_arguments(outcome: JobOutcome, prepared: bytes = b"") -> list[str | 
         outcome.slot,
         f"{job_ms:.3f}",
         "" if load_ns is None else f"{load_ns / 1e6:.3f}",
-        prepared,
     ]
 
 

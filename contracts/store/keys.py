@@ -10,7 +10,7 @@
     chimera:x:<execution>:state         hash: status, generation, how far it is published, problem, base_dir, time spent
     chimera:x:<execution>:outcomes      hash: job id → JobOutcome that counts, compressed
     chimera:x:<execution>:prepared      hash: job id → what its summary needs of the outcome (analysis.prepared)
-    chimera:x:<execution>:unchecked     list: ids of jobs with an outcome whose texts nobody has checked
+    chimera:x:<execution>:new           list: ids of jobs with a valid outcome that nothing has been made of
     chimera:x:<execution>:checked       hash: job id → what was found in its texts (analysis.grounded)
     chimera:x:<execution>:others        hash: <job id>:<n> → JobOutcome that does not count, compressed
     chimera:x:<execution>:failed        hash: job id → what its outcome failed by, and the job's time, ms
@@ -31,6 +31,7 @@
     chimera:x:<execution>:finaliser     set by the one who publishes the finaliser
     chimera:x:<execution>:decider:<block>  set by the one who publishes the decision on a block; expires
     chimera:steward:<execution>         token of the one who feeds and reconciles the execution; expires
+    chimera:follower:<execution>        token of the one who follows the execution and will write its results; expires
     chimera:lease:<slot>                token of the job that measures on the slot; expires
     chimera:claim:<execution>:<job id>  token of the delivery that measures the job; expires
     chimera:slot:<slot>                 SlotStatus, JSON; expires
@@ -54,7 +55,7 @@ KINDS = (
         "state",
         "outcomes",
         "prepared",
-        "unchecked",
+        "new",
         "checked",
         "others",
         "failed",
@@ -83,6 +84,10 @@ def name_key(sweep: str) -> str:
 
 def steward_key(execution: str) -> str:
     return f"chimera:steward:{execution}"
+
+
+def follower_key(execution: str) -> str:
+    return f"chimera:follower:{execution}"
 
 
 def lease_key(slot: str) -> str:

@@ -6,10 +6,9 @@ Times are those of Redis, in ms: one clock for all. Where a script writes them, 
 from __future__ import annotations
 
 PUT_OUTCOME = """
--- KEYS outcomes, failed, others, counts, due, running, state, prepared, unchecked
--- ARGV job, text, why ('' where valid), configuration, slot, ms of the job, ms of its longest load ('' where none),
---   the prepared run
-local job, text, why, configuration, slot, ms, load, prepared = unpack(ARGV)
+-- KEYS outcomes, failed, others, counts, due, running, state, new
+-- ARGV job, text, why ('' where valid), configuration, slot, ms of the job, ms of its longest load ('' where none)
+local job, text, why, configuration, slot, ms, load = unpack(ARGV)
 local function count(name, by) redis.call('HINCRBY', KEYS[4], name, by) end
 local function add(name, by) redis.call('HINCRBYFLOAT', KEYS[4], name, by) end
 local function keep(other) redis.call('HSET', KEYS[3], job .. ':' .. redis.call('HLEN', KEYS[3]), other) end
@@ -43,19 +42,18 @@ end
 add('ms:' .. configuration, ms)
 add('ms2:' .. configuration, ms * ms)
 redis.call('HSET', KEYS[1], job, text)
-if prepared ~= '' then redis.call('HSET', KEYS[8], job, prepared) else redis.call('HDEL', KEYS[8], job) end
 if why ~= '' then
   redis.call('HSET', KEYS[2], job, why .. ' ' .. ms)
   count('failed:' .. configuration, 1)
   count('why:' .. why, 1)
-elseif redis.call('HGET', KEYS[7], 'facts') == '1' then
-  redis.call('RPUSH', KEYS[9], job)
+else
+  redis.call('RPUSH', KEYS[8], job)
 end
 return 1
 """
 
 VOID = """
--- KEYS outcomes, failed, others, counts, due, voided, attempts, taken_back, prepared
+-- KEYS outcomes, failed, others, counts, due, voided, attempts, taken_back
 -- ARGV slot, why, job, configuration, job, configuration, …
 local voided = {}
 for i = 3, #ARGV, 2 do
@@ -67,10 +65,10 @@ for i = 3, #ARGV, 2 do
     redis.call('HDEL', KEYS[1], job)
     redis.call('HDEL', KEYS[2], job)
     redis.call('HDEL', KEYS[7], job)
-    redis.call('HDEL', KEYS[9], job)
     redis.call('HINCRBY', KEYS[4], 'failed:' .. configuration, -1)
     redis.call('HINCRBY', KEYS[4], 'why:' .. why, -1)
     redis.call('HINCRBY', KEYS[4], 'done:' .. configuration, -1)
+    redis.call('HINCRBY', KEYS[4], 'voids:' .. configuration, 1)
     redis.call('HINCRBYFLOAT', KEYS[4], 'ms:' .. configuration, -ms)
     redis.call('HINCRBYFLOAT', KEYS[4], 'ms2:' .. configuration, -ms * ms)
     redis.call('HSET', KEYS[6], job, 'waiting')
@@ -96,8 +94,9 @@ return redis.call('HINCRBY', KEYS[1], 'generation', 1)
 """
 
 PUT_SUMMARY = """
--- KEYS summaries, figures, due; ARGV configuration, summary, figures, runs
-if redis.call('HGET', KEYS[3], ARGV[1]) == ARGV[4] then
+-- KEYS summaries, figures, due, counts; ARGV configuration, summary, figures, runs, how many outcomes had been taken back
+local voids = redis.call('HGET', KEYS[4], 'voids:' .. ARGV[1]) or '0'
+if redis.call('HGET', KEYS[3], ARGV[1]) == ARGV[4] and voids == ARGV[5] then
   redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
   redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
   redis.call('HDEL', KEYS[3], ARGV[1])

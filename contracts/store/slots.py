@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import redis
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from contracts.breaker import Breaker
 from contracts.floor import MeasurementFloor
@@ -22,6 +22,8 @@ from contracts.store.keys import (
     lease_key,
     slot_key,
 )
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Slots:
@@ -50,7 +52,7 @@ class Slots:
         gone = [name for name, text in zip(names, texts, strict=True) if text is None]
         if gone:
             self.client.srem(SLOTS, *gone)  # one that lives comes back with its next beat
-        return [SlotStatus.model_validate_json(text) for text in texts if text is not None]
+        return [read for text in texts if text is not None and (read := _read(SlotStatus, text)) is not None]
 
     def put_floor(self, slot: str, floor: MeasurementFloor) -> None:
         self.client.set(floor_key(slot), floor.model_dump_json())
@@ -61,10 +63,7 @@ class Slots:
     def floor(self, slot: str) -> MeasurementFloor | None:
         """Return what the slot's last calibration found, on whichever machine the slot was then."""
         text = self.client.get(floor_key(slot))
-        try:
-            return None if text is None else MeasurementFloor.model_validate_json(str(text))
-        except ValidationError:
-            return None  # of another version: as good as none
+        return None if text is None else _read(MeasurementFloor, str(text))
 
     def put_aggregator(self, name: str, *, ttl_s: int) -> None:
         with self.client.pipeline(transaction=True) as pipe:
@@ -101,16 +100,16 @@ class Slots:
     def breaker(self, slot: str) -> Breaker | None:
         """Return the slot's circuit breaker; ``None``: it is closed."""
         text = self.client.get(breaker_key(slot))
-        return None if text is None else Breaker.model_validate_json(str(text))
+        return None if text is None else _read(Breaker, str(text))
 
     def breakers(self, slots: Iterable[str]) -> dict[str, Breaker]:
         """Return the circuit breakers of those of the slots where they are not closed."""
         names = list(slots)
         texts = cast(list[str | None], self.client.mget([breaker_key(n) for n in names])) if names else []
         return {
-            name: Breaker.model_validate_json(text)
+            name: read
             for name, text in zip(names, texts, strict=True)
-            if text is not None
+            if text is not None and (read := _read(Breaker, text)) is not None
         }
 
     def put_breaker(self, breaker: Breaker) -> None:
@@ -119,3 +118,11 @@ class Slots:
     def drop_breaker(self, slot: str) -> None:
         """Close the slot's circuit breaker."""
         self.client.delete(breaker_key(slot))
+
+
+def _read(model: type[Model], text: str) -> Model | None:
+    """Return what is stored; ``None``: it is of another version, as good as none, and no reason to do nothing at all."""
+    try:
+        return model.model_validate_json(text)
+    except ValidationError:
+        return None

@@ -26,14 +26,28 @@ class Summaries:
         self._put_round = client.register_script(PUT_ROUND)
 
     def put_summary(
-        self, execution: str, configuration_id: str, text: str, *, figures: str = "", runs: int
+        self,
+        execution: str,
+        configuration_id: str,
+        text: str,
+        *,
+        figures: str = "",
+        runs: int,
+        voids: int = 0,
     ) -> int:
         """Store a configuration's summary of ``runs`` runs where it is the one that is due, once.
 
-        Return how many configurations are still due. ``figures``: what decisions on further runs rest on.
+        Return how many configurations are still due. ``figures``: what decisions on further runs rest on. ``voids``: what
+        :meth:`voids` told before the outcomes were read; if one was taken back since, the summary is of another state.
         """
-        keys = [execution_key(execution, name) for name in ("summaries", "figures", "due")]
-        return int(cast(int, self._put_summary(keys=keys, args=[configuration_id, text, figures, runs])))
+        keys = [execution_key(execution, name) for name in ("summaries", "figures", "due", "counts")]
+        arguments: list[str | int] = [configuration_id, text, figures, runs, voids]
+        return int(cast(int, self._put_summary(keys=keys, args=arguments)))
+
+    def voids(self, execution: str, configuration_id: str) -> int:
+        """Return how many outcomes of a configuration were taken back."""
+        found = self.client.hget(execution_key(execution, "counts"), f"voids:{configuration_id}")
+        return int(cast(str, found or "0"))
 
     def due(self, execution: str) -> dict[str, int]:
         """Return the ids of the configurations whose next summary is not there, with the runs that it needs."""

@@ -8,19 +8,22 @@ import re
 from collections.abc import Iterable
 from itertools import chain
 
-from contracts.tables.table import MAX_COLUMNS, Cell, Column, Table, Unparsed
+from contracts.tables.table import MAX_CELLS, MAX_COLUMNS, TOO_MANY_CELLS, Cell, Column, Table, Unparsed
 
 DELIMITERS = ",;\t|"
 _NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)
 
 
-def parse_csv(text: str, source: str) -> list[Table]:
-    """Return the file's one table, or none where it is empty.
+def parse_csv(text: str, source: str, most: int = MAX_CELLS) -> list[Table]:
+    """Return the file's one table, or none where it is empty; ``most``: cells that it may have.
 
     Raises:
-        Unparsed: the csv module rejects the text, or there are too many columns.
+        Unparsed: the csv module rejects the text, or there are too many columns or cells.
     """
-    records = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+    delimiter = _delimiter(text)
+    if text.count(delimiter) + max(map(text.count, "\r\n")) > most:
+        raise Unparsed(TOO_MANY_CELLS)
+    records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         return tables_of_records((r for r in records if any(cell.strip() for cell in r)), source)
     except csv.Error as error:

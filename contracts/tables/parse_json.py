@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import repeat
 from typing import Any
 
-from contracts.tables.table import MAX_COLUMNS, Cell, Column, Table, Unparsed
+from contracts.tables.table import MAX_CELLS, MAX_COLUMNS, TOO_MANY_CELLS, Cell, Column, Table, Unparsed
 
 MAX_DEPTH = 64
 """Levels of nesting."""
@@ -15,15 +15,17 @@ MAX_KEY = 80
 """Characters of one key that a column's name keeps."""
 
 
-def parse_json(text: str, source: str) -> list[Table]:
-    """Return the file's one table, or none where it has no leaf.
+def parse_json(text: str, source: str, most: int = MAX_CELLS) -> list[Table]:
+    """Return the file's one table, or none where it has no leaf; ``most``: values that it may have.
 
     ``{"models": [{"name": "a", "ttft": {"mean": 1}}, …]}`` has the columns ``models[].name`` and
     ``models[].ttft.mean``.
 
     Raises:
-        Unparsed: not JSON, nested too deeply, or with too many different paths.
+        Unparsed: not JSON, nested too deeply, or with too many different paths or values.
     """
+    if sum(map(text.count, ",[{")) > most:  # values, empty lists and objects included, but the first
+        raise Unparsed(TOO_MANY_CELLS)
     try:
         value = json.loads(text, parse_constant=lambda _: None)
     except json.JSONDecodeError as error:

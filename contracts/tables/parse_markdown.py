@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from contracts.tables.parse_csv import tables_of_records
-from contracts.tables.table import Table
+from contracts.tables.table import MAX_CELLS, TOO_MANY_CELLS, Table, Unparsed
 
 _RULE_CELL = re.compile(r":?-++:?")
 _SEPARATOR = re.compile(r"(?<!\\)\|")
 
 
-def parse_markdown(text: str, source: str) -> list[Table]:
-    """Return the tables: a header row, a row of dashes with as many cells, then rows; not in code fences."""
+def parse_markdown(text: str, source: str, most: int = MAX_CELLS) -> list[Table]:
+    """Return the tables: a header row, a row of dashes with as many cells, then rows; not in code fences.
+
+    Raises:
+        Unparsed: there are too many columns, or more than ``most`` cells.
+    """
+    if text.count("|") > most:
+        raise Unparsed(TOO_MANY_CELLS)
     found: list[list[list[str]]] = []
     header: list[str] | None = None
     inside = fenced = False
-    for line in text.split("\n"):
+    for line in _lines(text):
         if line.lstrip().startswith(("```", "~~~")):
             fenced, inside, header = not fenced, False, None
             continue
@@ -32,6 +39,14 @@ def parse_markdown(text: str, source: str) -> list[Table]:
             header = cells
     names = [source] if len(found) == 1 else [f"{source} table {i}" for i, _ in enumerate(found, 1)]
     return [table for rows, name in zip(found, names, strict=True) for table in tables_of_records(rows, name)]
+
+
+def _lines(text: str) -> Iterator[str]:
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
 
 
 def is_rule(row: list[str]) -> bool:

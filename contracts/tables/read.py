@@ -7,9 +7,9 @@ from collections.abc import Callable
 from contracts.tables.parse_csv import parse_csv
 from contracts.tables.parse_json import parse_json
 from contracts.tables.parse_markdown import parse_markdown
-from contracts.tables.table import Table, Unparsed
+from contracts.tables.table import MAX_CELLS, Table, Unparsed
 
-_PARSERS: dict[str, Callable[[str, str], list[Table]]] = {
+_PARSERS: dict[str, Callable[[str, str, int], list[Table]]] = {
     "csv": parse_csv,
     "json": parse_json,
     "md": parse_markdown,
@@ -17,13 +17,21 @@ _PARSERS: dict[str, Callable[[str, str], list[Table]]] = {
 KINDS_READ = tuple(_PARSERS)
 
 
-def tables_of(kind: str, content: bytes, source: str) -> list[Table]:
-    """Return the tables of a file of one of :data:`KINDS_READ`; ``source`` is its shown name.
+class Tables:
+    """Reads the files of a workload one after the other, within :data:`MAX_CELLS` of all of them."""
 
-    Raises:
-        Unparsed: bad encoding or syntax, too deep or too wide.
-    """
-    return _PARSERS[kind](text_of(content), source)
+    def __init__(self) -> None:
+        self._room = MAX_CELLS
+
+    def of(self, kind: str, content: bytes, source: str) -> list[Table]:
+        """Return the tables of a file of one of :data:`KINDS_READ`; ``source`` is its shown name.
+
+        Raises:
+            Unparsed: bad encoding or syntax, too deep, too wide or too large.
+        """
+        tables = _PARSERS[kind](text_of(content), source, self._room)
+        self._room -= sum(len(column.cells) for table in tables for column in table.columns)
+        return tables
 
 
 def text_of(content: bytes) -> str:

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 MAX_COLUMNS = 10_000
 """Columns of one table; a file with more is not parsed."""
+MAX_CELLS = 500_000
+"""Of all files of a workload, some 60 bytes each in memory; a file with which there would be more is not parsed."""
+TOO_MANY_CELLS = f"too many cells: over {MAX_CELLS} in all files"
+"""The reason, then. Cells are told by what separates them before they are made, so a separator within a text counts too."""
 
 Cell = str | int | float
 """A cell as the file has it; missing cells are left out."""

@@ -6,6 +6,7 @@ import base64
 import json
 import pickle
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -158,10 +159,21 @@ def test_nothing_is_ever_unpickled(target: Target, content_type: str) -> None:
 
 def test_what_is_no_message_at_all_is_dropped(target: Target) -> None:
     one = target.message()
+    bomb = base64.b64encode(zlib.compress(bytes(64 << 20))).decode()
+
+    def with_headers(**headers: Any) -> dict[str, Any]:
+        return {**one, "headers": {**one["headers"], **headers}}
+
     messages: list[dict[str, Any] | str | bytes] = [
         *("garbage", b"\xff\xfe", "", "[" * 100_000, '{"__type__": "uuid", "__value__": 5}'),
         *("3", "[]", "{}", '{"body": "x"}'),
-        {**one, "headers": {**one["headers"], "timelimit": "x"}},
+        *(with_headers(timelimit=limits) for limits in ("x", [1], [1, 2, 3], [10**400, 10**400])),
+        # What is not signed is not obeyed.
+        *(with_headers(timelimit=[1, None]), with_headers(eta="2030-01-01T00:00:00")),
+        *(with_headers(expires="2000-01-01T00:00:00"), with_headers(stamped_headers=[[1], {}], stamps={})),
+        {**with_headers(compression="application/x-gzip"), "body": bomb},
+        {**one, "properties": {**one["properties"], "body_encoding": "nope"}},
+        *({**one, name: [1]} for name in ("content-type", "content-encoding")),
         {**one, "properties": {}},
     ]
     target.refuses(messages, "a message was refused")

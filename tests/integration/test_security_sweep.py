@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from contracts.redis_client import check, connect
 from contracts.settings import FLOWER_AUTH, SIGNING_KEY_FILE
 from producer.embedded_redis import free_port
 from producer.processes import Child
-from tests.support.cluster import Cluster, calls_of, wait_for
+from tests.support.cluster import POOL, READY_S, Cluster, calls_of, wait_for
 from tests.support.secured_redis import MARK, Authority, SecuredRedis, has_tls
 from tests.support.sweeps import sweep_tree
 
@@ -68,6 +69,14 @@ class Secured(Cluster):
         self._server = server
         self._query = server.tls_query if server.authority else {}
         super().__init__(server.url("admin", **self._query), folder)
+
+    def slot(self, name: str, server: str, *, pool: str = POOL, max_deadline: float = 60) -> Child:
+        """Start it as a user does, by a command line that holds the model server's password."""
+        server = server.replace("://", f"://bob:{MARK}-of-server@")
+        arguments = ["worker", "--slot", name, "--server", server, "--pool", pool, "--loglevel", "info"]
+        worker = self.python(f"worker-{name}", "-m", "producer", *arguments)
+        worker.wait_until(lambda: self.store.slot(name) is not None, seconds=READY_S)
+        return worker
 
     def as_role(self, role: str) -> Secured:
         self.url = self._server.url(role, **self._query)
@@ -170,10 +179,13 @@ def test_no_password_and_no_key_is_in_any_log_report_or_event(sweep: Sweep) -> N
     files = [path for path in sweep.folder.rglob("*") if path.is_file() and path not in ours]
     assert {"worker-s0.log", "flower.log", "redis.log", "report.html"} <= {path.name for path in files}
     assert not [path for path in files if MARK.encode() in path.read_bytes()]
+    slot = sweep.cluster.store.slot("s0")
+    assert slot is not None and slot.server.startswith("http://127.0.0.1:")
 
 
 def test_no_password_is_in_the_list_of_processes(sweep: Sweep) -> None:
     assert set(sweep.command_lines) >= {"aggregator", "flower", "worker", "run"}
+    assert "--slot" in sweep.command_lines["worker"]
     for name, lines in sweep.command_lines.items():
         assert lines and MARK not in lines, name
 
@@ -184,6 +196,14 @@ def test_no_password_is_on_flowers_pages_and_no_argument_either(sweep: Sweep) ->
     for path, page in sweep.pages.items():
         assert MARK not in page and "PRIVATE KEY" not in page, path
         assert str(sweep.folder / "corpus") not in page, path
+
+
+def test_flower_shows_queues_and_what_a_worker_takes_from(sweep: Sweep) -> None:
+    assert {"chimera.pool.test", "chimera.aggregate"} <= set(
+        re.findall(r"chimera[.a-z]+", sweep.pages["/broker"])
+    )
+    (worker,) = (page for path, page in sweep.pages.items() if path.startswith("/worker/"))
+    assert "chimera.slot.s0" in worker
 
 
 def test_flower_asks_for_the_password_on_every_page_but_its_health(sweep: Sweep) -> None:

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 import redis
 
+from contracts.breaker import TRIPS_AFTER
+from contracts.call import CallResult, CallTiming, Outcome
+from contracts.manifest import Manifest
+from contracts.metrics import serve_store
+from contracts.outcome import JobOutcome, StageResult
+from contracts.redis_client import connect
+from contracts.settings import WorkerSettings
+from contracts.store import Store
 from contracts.store.keys import KINDS
 from tests.support.secured_redis import USERS, SecuredRedis
+from tests.support.watched import NOW, begun, live_slot, outcome, read, sample
+from worker.breaking import PAUSE_SCALE, SlotBreaker
+from worker.probing import Prober
 
 ROLES = ("producer", "aggregator", "worker", "flower")
 OTHERS_KEY = "somebody:else"
@@ -61,6 +73,8 @@ def denied(server: SecuredRedis, role: str, *command: str) -> bool:
         ("CLIENT", "LIST"),
         ("CLIENT", "KILL", "TYPE", "normal"),
         ("CLIENT", "PAUSE", "1"),
+        ("CLIENT", "TRACKING", "ON", "BCAST"),
+        ("SELECT", "1"),
         ("ACL", "LIST"),
         ("ACL", "SETUSER", "chimera-worker", "allkeys"),
         ("SCRIPT", "FLUSH"),
@@ -102,14 +116,17 @@ def test_nobody_may(secured: SecuredRedis, role: str, command: tuple[str, ...]) 
         ("worker", ("SET", "chimera:sweep:s", "x")),
         ("worker", ("SCAN", "0")),
         ("worker", ("INFO",)),
-        ("aggregator", ("INFO",)),
         # Flower shows queues and events: it sees nothing that was measured, and sends no job.
         ("flower", ("GET", "chimera:x:e:manifest")),
         ("flower", ("HGETALL", "chimera:x:e:outcomes")),
         ("flower", ("LPUSH", "chimera.pool.p", "x")),
         ("flower", ("RPOP", "chimera.pool.p")),
         ("flower", ("DEL", "chimera.pool.p")),
+        ("flower", ("SET", "chimera:breaker:g0", "{}")),
+        ("flower", ("GET", "chimera:slot:g0")),
         ("flower", ("HGETALL", "unacked")),
+        ("flower", ("SADD", "_kombu.binding.chimera.pool.p", "x")),
+        ("flower", ("DEL", "_kombu.binding.celery.pidbox")),
         ("flower", ("SCAN", "0")),
         ("flower", ("INFO",)),
     ],
@@ -125,13 +142,66 @@ def test_a_role_may_not(secured: SecuredRedis, role: str, command: tuple[str, ..
         ("producer", ("SET", "chimera:x:other:manifest", "{}")),
         ("aggregator", ("HSET", "chimera:x:other:summaries", "c", "x")),
         ("flower", ("LLEN", "chimera.pool.p")),
+        ("flower", ("GET", "chimera:breaker:g0")),
         ("producer", ("INFO",)),
+        ("aggregator", ("INFO",)),
     ],
 )
 def test_the_same_with_the_right_key_or_role_is_allowed(
     secured: SecuredRedis, role: str, command: tuple[str, ...]
 ) -> None:
     assert not denied(secured, role, *command)
+
+
+def store_as(secured: SecuredRedis, role: str) -> Store:
+    return Store(connect(secured.url(role), retries=0))
+
+
+def test_the_aggregator_may_read_what_it_serves_as_metrics(secured: SecuredRedis) -> None:
+    begun(store_as(secured, "producer"))
+    live_slot(store_as(secured, "worker"), "g0")
+    with serve_store(secured.url("aggregator"), 0) as server:
+        samples = read(httpx.get(f"http://127.0.0.1:{server.port}/metrics").text)
+    assert sample(samples, "chimera_store_up") == 1
+    assert sample(samples, "chimera_slot_live", slot="g0", pool="test") == 1
+    assert sample(samples, "chimera_sweep_jobs", sweep="test", execution="x1", pool="test", state="done") == 0
+    memory = sample(samples, "chimera_store_memory_bytes")
+    assert memory is not None and memory > 0
+
+
+def failed_by_its_server(manifest: Manifest, run: int) -> JobOutcome:
+    made = outcome(manifest, 0, run, why="connection", slot="s1")
+    call = CallResult(outcome=Outcome.CONNECTION, timing=CallTiming(wall_anchor=NOW, sent_ns=1, end_ns=2))
+    return made.model_copy(update={"stages": (made.stages[0].model_copy(update={"call": call}),)})
+
+
+def test_a_worker_may_take_its_slot_out_and_bring_it_back(
+    secured: SecuredRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PAUSE_SCALE, "-1")
+    manifest = begun(store_as(secured, "producer"), execution="x2")
+    store = store_as(secured, "worker")
+    settings = WorkerSettings("s1", "test", "http://127.0.0.1:1", None, 60.0)
+    breaker, prober = SlotBreaker(settings, store), Prober(settings, store, lambda _: None)
+    for run in range(1, TRIPS_AFTER + 1):
+        failed = failed_by_its_server(manifest, run)
+        store.put_outcome(failed)
+        breaker.note(failed)
+    assert breaker.is_open()
+    prober.look()
+    assert not prober.is_out and not breaker.is_open()
+    breaker.note(failed.model_copy(update={"stages": (good_stage(failed),)}))
+    assert store.breaker("s1") is None
+    assert [line.partition(":")[0] for _, line in store.told("x2")[0]] == [
+        *("slot s1 is taken out", "slot s1", "slot s1 is back")
+    ]
+
+
+def good_stage(failed: JobOutcome) -> StageResult:
+    stage = failed.stages[0]
+    assert stage.call is not None
+    call = stage.call.model_copy(update={"outcome": Outcome.OK})
+    return stage.model_copy(update={"outcome": Outcome.OK, "call": call})
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:{port}/0", "redis://:x@127.0.0.1:{port}/0"])
@@ -145,7 +215,7 @@ def test_the_file_as_it_is_shipped_starts_no_redis() -> None:
     assert USERS.read_text().count("#SHA256_OF_") == 5
 
 
-WITHHELD = {"facts", "checked", "summaries", "figures", "documents", "ending"}
+WITHHELD = {"facts", "prepared", "checked", "summaries", "figures", "documents", "ending"}
 """What of an execution a slot's worker has no access to."""
 
 

@@ -2,6 +2,7 @@
 
 Times of jobs differ between configurations by a factor, log-uniform; slots have speeds; each free slot takes the next
 job, or the next plot's unit, in random order; a slot that finds none takes half of the longest rest of another one.
+Slots may leave (what waits for them goes back) or join while it runs.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class Sweep:
     """By which plots differ, beside their configurations."""
     loads: int = 3
     load_ms: float = 0.0
+    changes: tuple[float, int] | None = None
+    """After which share of the jobs there are how many slots."""
 
 
 @dataclass(frozen=True)
@@ -89,14 +92,24 @@ def _spread(rng: random.Random, factor: float) -> float:
 def _carry_out(
     sweep: Sweep, rng: random.Random, usual: dict[int, float], plot_of: dict[int, int]
 ) -> list[_Ran]:
-    speeds = [rng.uniform(*sweep.speeds) for _ in range(sweep.slots)]
+    share, then = sweep.changes or (1.0, sweep.slots)
+    after = math.ceil(share * sweep.configurations * sweep.runs)
+    speeds = [rng.uniform(*sweep.speeds) for _ in range(max(sweep.slots, then))]
     failing = {c: rng.random() < sweep.failing for c in usual}
     waiting = _units(sweep, rng, plot_of)[::-1]
     own: list[list[int]] = [[] for _ in speeds]
-    free = [(0.0, slot) for slot in range(sweep.slots)]
-    log = []
+    free = [(0.0, slot, 0) for slot in range(sweep.slots)]
+    log, done = [], 0
     while free:
-        now, slot = heapq.heappop(free)
+        now, slot, finished = heapq.heappop(free)
+        done += finished
+        if finished and done == after:
+            for joins in range(sweep.slots, then):
+                heapq.heappush(free, (now, joins, 0))
+        if done >= after and slot >= then:
+            waiting += [own[slot][::-1]] if own[slot] else []
+            own[slot] = []
+            continue
         load_ms = 0.0
         if not own[slot]:
             own[slot] = waiting.pop()[::-1] if waiting else _half_of_the_longest(own)
@@ -109,7 +122,7 @@ def _carry_out(
             ms /= 20
         begin = now + GAP_MS
         log.append(_Ran(begin, begin + load_ms + ms, c, slot))
-        heapq.heappush(free, (log[-1].end, slot))
+        heapq.heappush(free, (log[-1].end, slot, 1))
     return log
 
 
@@ -137,12 +150,14 @@ def _half_of_the_longest(own: list[list[int]]) -> list[int]:
 
 def _estimate(sweep: Sweep, log: list[_Ran], plot_of: dict[int, int], now: float) -> Eta | None:
     done: dict[int, list[float]] = defaultdict(list)
+    busy: dict[str, float] = defaultdict(float)
     running = []
     for one in log:
         if one.end <= now:
             done[one.configuration].append(one.end - one.begin)
         elif one.begin <= now:
             running.append((str(one.configuration), now - one.begin))
+        busy[str(one.slot)] += max(min(one.end, now) - one.begin, 0.0)
     work = {
         str(c): Work(sweep.runs, len(done[c]), sum(done[c]), sum(ms**2 for ms in done[c]), str(plot))
         for c, plot in plot_of.items()
@@ -153,9 +168,11 @@ def _estimate(sweep: Sweep, log: list[_Ran], plot_of: dict[int, int], now: float
         for one_ in work.values():
             begun[one_.plot] = max(begun.get(one_.plot, 0), math.ceil(one_.done * sweep.loads / sweep.runs))
         loads = Loads(begun, sweep.plots * sweep.loads - sum(begun.values()), sweep.load_ms)
-    busy = sum(map(sum, done.values())) + sum(age for _, age in running)
-    slots = parallel(len(running), busy, now, sum(map(len, done.values())) + len(running))
-    return eta(work, slots=slots, running=running, loads=loads)
+    share, then = sweep.changes or (1.0, sweep.slots)
+    changed = sum(map(len, done.values())) >= math.ceil(share * sweep.configurations * sweep.runs)
+    working = list(map(str, range(then if changed else sweep.slots)))
+    average = sum(busy.values()) / now
+    return eta(work, slots=parallel(working, busy, now), average=average, running=running, loads=loads)
 
 
 BLOCKS = Sweep(100, 10)
@@ -176,6 +193,14 @@ SCENARIOS = {
     "30 plots of 4 × 9, plots differ 10×, load 60 s": Sweep(
         120, 9, plots=30, factor=2.0, plot_factor=10.0, load_ms=60_000
     ),
+    "100 × 10, 2 of 8 slots leave after 5 %": replace(BLOCKS, changes=(0.05, 6)),
+    "the same, jobs of 20 to 200 ms": replace(BLOCKS, job_ms=20.0, changes=(0.05, 6)),
+    "100 × 10, 6 of 8 slots leave after 8 %": replace(BLOCKS, changes=(0.08, 2)),
+    "100 × 10, 2 slots become 8 after 5 %": replace(BLOCKS, slots=2, changes=(0.05, 8)),
+    "the same, after 9.5 %": replace(BLOCKS, slots=2, changes=(0.095, 8)),
+    "100 × 10, 8 slots become 12 after 5 %": replace(BLOCKS, changes=(0.05, 12)),
+    "10 plots of 10 × 9, load 60 s, 2 of 8 slots leave after 5 %": replace(PLOTS, changes=(0.05, 6)),
+    "the same, 4 slots become 8": replace(PLOTS, slots=4, changes=(0.05, 8)),
 }
 
 

@@ -13,7 +13,7 @@ from contracts.configuration import Configuration, Parameters
 from contracts.manifest import Manifest
 from contracts.outcome import JobOutcome, StageResult
 from contracts.slots import SlotStatus
-from contracts.store import Store, lease_key
+from contracts.store import Store, claim_key, lease_key
 from contracts.sweep import SweepSpec
 from tests.support.sweeps import sweep_tree
 
@@ -108,4 +108,5 @@ def runs_on(store: Store, manifest: Manifest, at: int, run: int, slot: str) -> N
     store.start_job(
         manifest.execution, f"j{at}-{run}", title=f"{manifest.sweep} / {name} / run {run}", slot=slot
     )
-    store.client.set(lease_key(slot), "token", ex=60)
+    for key in (lease_key(slot), claim_key(manifest.execution, f"j{at}-{run}")):
+        store.client.set(key, "token", ex=60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from analysis.applied import same_value
 from analysis.models import AppliedParameter, ConfigurationSummary, SweepSummary
 from analysis.provenance import provenance as provenance_of
+from analysis.reasons import kind_of
 from analysis.rendering.document import (
     Block,
     Bullet,
@@ -28,6 +29,9 @@ from analysis.rendering.numbers import utc
 from analysis.same_text import same_text_words
 from contracts.configuration import describe_parameters
 from contracts.outcome import HostIdentity
+
+_MOST_SINGLE = 12
+"""Excluded calls and runs that are listed one by one; of more, each kind of reason is."""
 
 
 def configuration_title(c: ConfigurationSummary) -> str:
@@ -140,7 +144,14 @@ def _same_text(c: ConfigurationSummary) -> tuple[Section, ...]:
 def _excluded(c: ConfigurationSummary) -> Block:
     if not c.excluded:
         return Paragraph("Nothing: every recorded call is valid.")
-    return Bullets(tuple(Bullet(entry.reason, f"Run {entry.run} / {entry.stage}") for entry in c.excluded))
+    if len(c.excluded) <= _MOST_SINGLE:
+        return Bullets(
+            tuple(Bullet(entry.reason, f"Run {entry.run} / {entry.stage}") for entry in c.excluded)
+        )
+    kinds: dict[str, list[str]] = {}
+    for entry in c.excluded:
+        kinds.setdefault(kind_of(entry.reason), []).append(f"run {entry.run} / {entry.stage}: {entry.reason}")
+    return Bullets(tuple(Bullet(kind, f"{len(found)} ×", tuple(found)) for kind, found in kinds.items()))
 
 
 def _notes(c: ConfigurationSummary) -> tuple[Section, ...]:

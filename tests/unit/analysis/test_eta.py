@@ -29,6 +29,10 @@ def work(planned: int, *times_ms: float, plot: str = "") -> Work:
         ("20 × 10", 0.90, 0.90),
         ("10 plots of 10 configurations × 9, load 60 s", 0.90, 0.90),
         ("50 plots of 1 × 20, load 60 s", 0.90, 0.90),
+        ("100 × 10, 2 of 8 slots leave after 5 %", 0.95, 0.88),
+        ("the same, jobs of 20 to 200 ms", 0.95, 0.88),
+        ("100 × 10, 2 slots become 8 after 5 %", 0.95, 0.88),
+        ("10 plots of 10 × 9, load 60 s, 2 of 8 slots leave after 5 %", 0.90, 0.90),
     ],
 )
 def test_after_a_tenth_of_a_sweep_the_time_left_is_known_within_20_percent(
@@ -102,21 +106,41 @@ def test_what_cannot_be_told_is_not_told(jobs: dict[str, Work], slots: float | N
     assert eta(jobs, slots=slots) is None
 
 
+EIGHT = dict.fromkeys(map(str, range(8)), 9700.0)
+
+
 @pytest.mark.parametrize(
-    ("running", "busy_ms", "wall_ms", "jobs", "slots"),
+    ("working", "busy_ms", "alone", "slots"),
     [
-        (8, 78_000, 10_000, 10, 7.8),  # as on average so far, gaps included
-        (4, 78_000, 10_000, 10, 4.0),  # slots have gone
-        (2, 6_600, 10_000, 330, 0.66),  # short jobs: a snapshot tells nothing
-        (0, 78_000, 10_000, 10, 7.8),  # between two jobs
-        (3, 0, 0, 0, 3.0),
-        (0, 0, 0, 0, None),
+        (EIGHT, EIGHT, True, 7.76),  # as on average so far, gaps included
+        (list(EIGHT)[:6], EIGHT, True, 5.82),  # two have gone
+        ([*EIGHT, "new"], EIGHT, True, 8.73),  # one has joined
+        (EIGHT, EIGHT | {"0": 2000.0}, True, 7.76),  # one joined a while ago
+        (EIGHT, EIGHT | {"0": 2000.0}, False, 6.99),  # one was taken by the other sweep's jobs
+        (EIGHT, {}, True, 8.0),  # nothing is known of how busy they are
+        ([], EIGHT, True, None),
     ],
 )
 def test_slots_that_share_the_work(
-    running: int, busy_ms: float, wall_ms: float, jobs: int, slots: float | None
+    working: list[str], busy_ms: dict[str, float], alone: bool, slots: float | None
 ) -> None:
-    assert parallel(running, busy_ms, wall_ms, jobs) == slots
+    assert parallel(working, busy_ms, 10_000, alone=alone) == pytest.approx(slots)
+
+
+def test_no_more_slots_share_the_work_than_there_is_work_for() -> None:
+    jobs = {"a": work(5, 4000, 4000, 4000)}
+    last = eta(jobs, slots=8)
+    assert last is not None and last.seconds == eta(jobs, slots=2).seconds  # type: ignore[union-attr]
+    plot = {"a": work(9, 4000, 4000, 4000, plot="p")}
+    rest = eta(plot, slots=8, running=[("a", 0.0)], loads=Loads({"p": 1}, 0, 0.0))
+    assert rest is not None and rest.seconds == 24
+
+
+def test_on_other_slots_than_so_far_the_interval_is_wider() -> None:
+    jobs = {"a": work(9, 1000, 1100), "b": work(9, 1000, 1050)}
+    same, fewer = (eta(jobs, slots=2, average=average) for average in (2.0, 8.0))
+    assert same is not None and fewer is not None and same.seconds == fewer.seconds
+    assert fewer.high > same.high and fewer.low < same.low  # type: ignore[operator]
 
 
 times = st.lists(st.integers(0, 10**12).map(lambda us: us / 1e3), max_size=4)  # as the store keeps them
@@ -127,18 +151,20 @@ times = st.lists(st.integers(0, 10**12).map(lambda us: us / 1e3), max_size=4)  #
         st.sampled_from("abcd"), st.tuples(st.integers(0, 9), times, st.sampled_from(["", "p", "q"]))
     ),
     st.floats(0, 100),
+    st.none() | st.floats(0, 100),
     st.lists(st.tuples(st.sampled_from("abcde"), st.floats(0, 1e9)), max_size=4),
     st.none() | st.tuples(st.integers(0, 3), st.integers(0, 3), st.floats(0, 1e7)),
 )
 def test_whatever_the_counters_say_it_is_a_time_or_nothing(
     jobs: dict[str, tuple[int, list[float], str]],
     slots: float,
+    average: float | None,
     running: list[tuple[str, float]],
     load: tuple[int, int, float] | None,
 ) -> None:
     known = {name: work(planned, *took, plot=plot) for name, (planned, took, plot) in jobs.items()}
     loads = None if load is None else Loads({"p": load[0]}, load[1], load[2])
-    left = eta(known, slots=slots, running=running, loads=loads)
+    left = eta(known, slots=slots, average=average, running=running, loads=loads)
     if left is not None:
         assert left.seconds >= 0
         assert (left.low is None) == (left.high is None)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
-from analysis.comparisons import compare_two
+from analysis.comparisons import compare_two, compare_with_baseline
+from analysis.design.reached import known_values
 from analysis.metrics import THROUGHPUT
-from analysis.models import SweepSummary
+from analysis.models import Comparison, ConfigurationSummary, SweepSummary
 from analysis.rendering import render_markdown
 from analysis.samples import sample
 from analysis.statistics.description import describe, load_means
 from analysis.statistics.intervals import mean_interval
+from analysis.summary import summarise_records
 from benchmarks.statistics.plots import false_alarms
 from benchmarks.statistics.simulated import configuration, run
 from tests.support.synthetic import Shape, synthetic
@@ -128,6 +132,82 @@ def test_a_changed_copy_of_figures_has_its_own_sample() -> None:
     assert sample(one, THROUGHPUT).size == 4
     fewer = one.model_copy(update={"runs": one.runs[:2]})
     assert sample(fewer, THROUGHPUT).values.tolist() == [100.0, 101.0]
+
+
+def on_slots(
+    name: str, context: int, slots: str, rates: Sequence[float] | None = None
+) -> ConfigurationSummary:
+    """A run a letter, two of each load, on the slots that the letters name."""
+    rates = rates or [100.0 + i for i in range(len(slots))]
+    return configuration(
+        name,
+        [
+            run(1 + i, {"throughput_tok_s": rate}, load=1 + i // 2, slot=slot, pool="p")
+            for i, (slot, rate) in enumerate(zip(slots, rates, strict=True))
+        ],
+        {"num_ctx": context},
+    )
+
+
+def between(a: ConfigurationSummary, b: ConfigurationSummary) -> Comparison:
+    (made,) = compare_with_baseline([a, b], a.config, None)
+    return made
+
+
+def test_a_load_that_was_divided_over_slots_is_as_many_loads_and_in_no_pair() -> None:
+    whole, elsewhere = on_slots("a", 1024, "AABBCC"), on_slots("b", 4096, "DDEEFF")
+    divided, other = on_slots("a", 1024, "ABABAB"), on_slots("b", 4096, "CDCDCD")
+    found = between(whole, on_slots("b", 4096, "AABBCC", [103.0, 104, 107, 104, 105, 108]))
+    assert (found.method, found.n_baseline, found.n_candidate) == ("paired-t", 3, 3)
+    for a, b, n in (
+        (whole, elsewhere, (3, 3)),
+        (divided, other, (6, 6)),
+        (whole, on_slots("b", 4096, "ABABAB"), (3, 6)),
+    ):
+        found = between(a, b)
+        assert (found.unit, found.method, found.n_baseline, found.n_candidate) == ("load", "welch", *n)
+    by_load = sample(divided.over_runs, THROUGHPUT).by_load()
+    assert by_load.loads.tolist() == [1, 1, 2, 2, 3, 3] and by_load.slots.tolist() == list("ABABAB")
+
+
+def test_everything_counts_a_divided_load_as_many_loads_and_the_report_names_it() -> None:
+    made = synthetic(
+        {"num_ctx": (1024, 4096)}, runs=6, shape=Shape(loads=3, load_cv=0.05, slots={"a": 1, "b": 1})
+    )
+    first = [r for r in made.records if r.load == 2 and r.parameters["num_ctx"] == 1024]
+    moved = {id(r) for r in first if r.run == max(r.run for r in first)}
+    assert 0 < len(moved) < len(first)
+    other = "b" if first[0].slot == "a" else "a"
+    records = [r.model_copy(update={"slot": other}) if id(r) in moved else r for r in made.records]
+    before, summary = made.summary(), summarise_records(records, made.manifest)
+
+    def n(of: SweepSummary) -> tuple[object, ...]:
+        (effects,) = [m for m in of.main_effects if m.metric == THROUGHPUT.key]
+        hosts = [sum(s.runs for s in h.slots) for h in of.host_effects if h.metric == THROUGHPUT.key]
+        (compared,) = [c for c in of.comparisons if c.metric == THROUGHPUT.key]
+        (trend,) = [t.trend for t in of.configurations[0].trends if t.metric == THROUGHPUT.key]
+        c = next(c for c in of.configurations if c.parameters == {"num_ctx": 1024})
+        stage = c.stages_over_runs[-1].throughput_tok_s.mean_interval
+        means = len(known_values(c.over_runs.runs, THROUGHPUT))
+        return effects.loads, hosts, compared.n_baseline + compared.n_candidate, trend.n, means, stage
+
+    (*counts, whole), (*divided, parts) = n(before), n(summary)
+    assert counts == [6, [6], 6, 3, 3]
+    assert divided == [7, [7], 7, 4, 4]
+    assert whole != parts
+    (finding,) = [f for f in summary.findings if f.rule == "divided-loads"]
+    assert finding.text.startswith("1 of 6 loads was divided over slots")
+    assert finding.evidence == ("model=m:1, num_ctx=1024, load 2: a, b",)
+    assert "Loads divided over slots" in render_markdown(summary)
+    (loads,) = [f for f in summary.findings if f.rule == "whole-plots"]
+    assert "7 loads of 2 plots" in loads.text
+    assert not [f for f in before.findings if f.rule == "divided-loads"]
+
+
+def test_divided_loads_raise_no_false_alarms() -> None:
+    found = false_alarms(10, 5, 0.05, 150, np.random.default_rng(2), divided=0.5)
+    assert max(found.between, found.within) <= 0.05
+    assert found.reloading_axis <= 0.05 + 0.035  # two sd of the simulation
 
 
 @pytest.mark.parametrize("load_cv", [0.0, 0.05])

@@ -103,6 +103,17 @@ def test_a_context_ends_and_holds_within_an_event_loop_and_nests() -> None:
         'options {"password": "hunter2"}',
         "Authorization: Bearer hunter2",
         "api_key=hunter2",
+        '{"password": "ab hunter2,ef"}',
+        r'"{\"password\": \"ab \\\\ hunter2\", \"x\": 1}"',
+        '{"password": "ab \\" hunter2"}',
+        "Authorization: Token sk-hunter2",
+        'authorization: Digest username="u", response="hunter2"',
+        "{'Authorization': 'Token hunter2', 'x': 1}",
+        "[(b'authorization', b'Basic hunter2')]",
+        "api-key: sk-hunter2",
+        "X-Api-Key: sk-hunter2",
+        "pwd=hunter2",
+        "http://u:p hunter2@h/",
     ],
 )
 def test_no_password_is_logged(form: logs.Form, message: str) -> None:
@@ -126,9 +137,15 @@ def test_the_broker_s_password_is_hidden_wherever_it_turns_up(form: logs.Form) -
 
 def test_what_is_no_secret_stays() -> None:
     stream = logged()
-    message = "tokens=20 at http://127.0.0.1:8000/v1 by a@b.c"
+    message = "tokens=20 at http://127.0.0.1:8000/v1 or http://host:8000 by a@b.c"
     log.info("%s", message)
     assert tree(stream)["message"] == message
+
+
+def test_what_stands_beside_a_secret_stays() -> None:
+    message = '{"password": "a b", "user": "c"} token=x, y; Authorization: Basic zz zz'
+    assert logs.redact(message) == '{"password": "***", "user": "c"} token=***, y; Authorization: ***'
+    assert logs.redact("http://u:p w@h/ and b@c") == "http://***@h/ and b@c"
 
 
 @pytest.mark.parametrize("form", logs.FORMS)
@@ -141,13 +158,29 @@ def test_hostile_text_stays_one_line_and_moves_no_cursor(form: logs.Form) -> Non
     assert all(c.isprintable() or c == "\n" for c in text)
 
 
+def test_no_line_of_a_traceback_can_be_taken_for_one_of_the_log() -> None:
+    stream = logged("text")
+    try:
+        raise RuntimeError(
+            "x\n2026-11-22 04:22:10.123Z INFO    worker.watched: stored: ok [job_id=j]\n\r\x85y"
+        )
+    except RuntimeError:
+        log.exception("failed")
+    first, *rest = stream.getvalue().rstrip("\n").split("\n")
+    assert first.endswith("failed") and len(rest) >= 5
+    assert all(line.startswith("    ") for line in rest)
+
+
 def test_a_line_that_does_not_fit_its_arguments_is_a_line() -> None:
     stream = logged()
     log.info("%d apples", "two")
     assert tree(stream)["message"] == "%d apples"
 
 
-@pytest.mark.parametrize("part", ["x", "a.", "://", "password", "password=", "@", "\x1b"])
+@pytest.mark.parametrize(
+    "part",
+    ["x", "a.", "://", "password", "password=", "@", "\x1b", "://a:b", "pwd:'", "authorization:", "\\"],
+)
 def test_long_messages_are_cut_at_no_great_cost(part: str) -> None:
     stream = logged("text")
     log.info("%s", part * 200_000)

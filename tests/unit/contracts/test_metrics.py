@@ -16,6 +16,7 @@ from contracts.breaker import Breaker
 from contracts.failures import SetupError
 from contracts.metrics import (
     FRESH_S,
+    GONE_S,
     THROUGHPUT_BUCKETS,
     TTFT_BUCKETS_S,
     MetricsServer,
@@ -41,6 +42,7 @@ def busy(store: Store) -> Store:
     store.put_outcome(outcome(manifest, 0, 1))
     store.put_outcome(outcome(manifest, 1, 1, why="timeout"))
     runs_on(store, manifest, 2, 1, "g0")
+    store.start_job("x1", "dead", title="test / temperature=0.2 / run 2", slot="g0")
     store.put_breaker(
         Breaker(slot="g1", pool="test", state="open", failures=3, reason="HTTP 500", since=NOW, probe_at=NOW)
     )
@@ -95,9 +97,50 @@ def test_what_is_over_is_not_told(busy: Store) -> None:
     assert not [name for name, _ in scraped(busy) if name.startswith("chimera_sweep")]
 
 
+def test_a_slot_that_is_gone_is_told_to_be_for_an_hour(busy: Store) -> None:
+    now = 100.0
+    collector = StoreCollector(busy, clock=lambda: now)
+    registry = CollectorRegistry()
+    registry.register(collector)
+
+    def told(name: str, **labels: str) -> float | None:
+        return sample(read(generate_latest(registry).decode()), name, slot="g1", pool="test", **labels)
+
+    assert told("chimera_slot_live") == 1
+    busy.drop_slot("g1")
+    now += GONE_S - 1
+    assert told("chimera_slot_live") == 0
+    assert told("chimera_slot_breaker_state", state="open") == 1
+    assert told("chimera_slot_measuring") is None and told("chimera_slot_server_up") is None
+    now += 2
+    assert told("chimera_slot_live") is None
+    live_slot(busy, "g1")
+    now += 2
+    assert told("chimera_slot_live") == 1
+
+
+def test_of_a_paused_execution_nothing_waits(busy: Store) -> None:
+    assert busy.set_status("x1", "paused", after=("running",))
+    samples = scraped(busy)
+    x = {"sweep": "test", "execution": "x1", "pool": "test"}
+    assert sample(samples, "chimera_sweep_paused", **x) == 1
+    assert sample(samples, "chimera_sweep_jobs", **x, state="waiting") is None
+    assert sample(samples, "chimera_sweep_jobs", **x, state="done") == 2
+
+
 def test_a_store_that_is_away_is_said_to_be_and_nothing_else() -> None:
     away = redis.Redis(port=1, socket_connect_timeout=0.2)
     assert scraped(Store(away)) == {("chimera_store_up", frozenset()): 0}
+
+
+def test_memory_that_may_not_be_asked_for_is_absent(busy: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object) -> None:
+        raise redis.exceptions.NoPermissionError("no permissions to run the 'info' command")
+
+    monkeypatch.setattr(busy.client, "info", denied)
+    samples = scraped(busy)
+    assert sample(samples, "chimera_store_up") == 1 and sample(samples, "chimera_aggregators") == 0
+    assert sample(samples, "chimera_store_memory_bytes") is None
 
 
 def test_many_scrapers_cost_the_store_no_more_than_one(busy: Store) -> None:

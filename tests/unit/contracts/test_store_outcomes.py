@@ -97,13 +97,12 @@ def test_a_failed_outcome_is_taken_back_once(execution: Execution) -> None:
     store.put_outcome(outcome(other, attempt=1))
     store.start_job(x, job.job_id, title="t", slot="s0")
     assert store.void(x, ids, slot="s0", why="refused") == [job.job_id]  # the other is valid
-    assert store.voided(x) == [job.job_id] and store.was_voided(x, job.job_id)
-    assert not store.was_voided(x, other.job_id)
+    assert store.voided(x) == [job.job_id]
     assert store.taken_back(x) == {"s0": (1, "refused")}
     assert counted(execution, job) is None and others(execution) == [1]
     assert store.without_outcome(x, ids) == [job.job_id]
     store.set_sent_again(x, [job.job_id])
-    assert store.voided(x) == [] and store.was_voided(x, job.job_id)
+    assert store.voided(x) == []
     assert store.start_job(x, job.job_id, title="t", slot="s1") == 1  # attempts are counted anew
     store.put_outcome(outcome(job, result=Outcome.TIMEOUT, attempt=2))
     assert store.void(x, ids, slot="s1", why="refused") == []
@@ -118,6 +117,22 @@ def test_the_longest_load_is_kept(execution: Execution) -> None:
         keys = [f"chimera:x:{execution.execution}:{kind}" for kind in (*"abc", "counts", *"efg")]
         script(keys=keys, args=[job.job_id, f"text {place}", "", "c", "s0", "1", load])
         assert execution.store.counts(execution.execution).load_ms == longest
+
+
+def test_a_summary_of_outcomes_that_were_taken_back_since_is_not_stored(execution: Execution) -> None:
+    store, x, jobs = execution.store, execution.execution, execution.jobs()
+    configuration = jobs[0].configuration.id
+    mine = [job for job in jobs if job.configuration.id == configuration]
+    for job in mine:
+        store.put_outcome(outcome(job, result=Outcome.CONNECTION))
+    voids = store.voids(x, configuration)  # the aggregator reads the outcomes now
+    assert store.void(x, {mine[-1].job_id: configuration}, slot="s0", why="refused") == [mine[-1].job_id]
+    due = store.due(x)
+    assert store.put_summary(x, configuration, "{}", runs=len(mine), voids=voids) == len(due)
+    assert store.due(x) == due and store.summaries(x) == {}
+    assert store.put_outcome(outcome(mine[-1], attempt=2)), "it can still be measured again"
+    again = store.voids(x, configuration)
+    assert store.put_summary(x, configuration, "{}", runs=len(mine), voids=again) == len(due) - 1
 
 
 # --- the counters, against a model ----------------------------------------------------------
@@ -212,7 +227,7 @@ def test_store_and_model_agree(execution: Execution, steps: list[tuple[object, .
             assert store.void(x, chosen, slot="s0", why="w") == model.void(ids)
         else:
             configuration = execution.plan.configurations[given_[0]].id  # type: ignore[index, call-overload]
-            store.put_summary(x, configuration, "{}", runs=2)
+            store.put_summary(x, configuration, "{}", runs=2, voids=store.voids(x, configuration))
             model.summarised.add(configuration)
     model.check(store, x)
 

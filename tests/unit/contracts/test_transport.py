@@ -11,6 +11,7 @@ import kombu.transport
 import pytest
 
 from contracts.celery_app import make_app
+from contracts.queues import CALIBRATE
 from contracts.refusals import MAX_CHARS, OneLine, shorten
 from contracts.transport import Transport, flaw
 
@@ -35,6 +36,8 @@ def test_kombu_uses_it_for_both_schemes() -> None:
 
 def test_a_task_and_a_command_are_let_through(good: dict[str, Any]) -> None:
     assert flaw(good) is None
+    calibration = {**good["headers"], "task": CALIBRATE, "expires": "2026-11-22T00:00:00+00:00"}
+    assert flaw({**good, "headers": calibration}) is None
     assert flaw({**good, "headers": {"ticket": "x", "clock": 3}}) is None
 
 
@@ -56,10 +59,17 @@ def test_what_is_no_message_is_refused(message: Any) -> None:
         *(("headers.timelimit", "x"), ("headers.timelimit", ["x", None]), ("headers.timelimit", [{}, 1])),
         *(("headers.retries", "1"), ("headers.eta", 5), ("headers.group", []), ("headers.argsrepr", 5)),
         *(("headers.stamps", "x"), ("headers.stamped_headers", "x"), ("headers.ignore_result", "x")),
+        *(("headers.timelimit", [1]), ("headers.timelimit", [None] * 3), ("headers.timelimit", [1, None])),
+        *(("headers.stamps", {"a": []}), ("headers.stamped_headers", [[1], {}])),
+        *(("headers.eta", "2026-11-22T00:00:00"), ("headers.expires", "2026-11-22T00:00:00")),
+        *(("headers.compression", "application/x-gzip"), ("headers.compression", [1])),
+        *(("properties.body_encoding", "nope"), ("properties.body_encoding", [1])),
+        *(("content-type", [1]), ("content-encoding", [1])),
     ],
 )
 def test_a_part_of_a_wrong_type_is_refused(good: dict[str, Any], where: str, value: Any) -> None:
     message = copy.deepcopy(good)
+    assert flaw(message) is None
     *path, last = where.split(".")
     inner = message
     for name in path:

@@ -22,17 +22,18 @@ PLOTS: dict[str, Any] = {
 """Four units of eight jobs."""
 
 
-def open_breaker(care: Care, slot: str, *, since: datetime | None = None) -> None:
+def open_breaker(care: Care, slot: str, *, since: datetime | None = None, **changes: Any) -> None:
     now = datetime.now(UTC)
     care.store.put_breaker(
         Breaker(
             slot=slot,
             pool="test",
-            state="open",
+            state=changes.pop("state", "open"),
             failures=3,
             reason="connection refused",
             since=since or now,
             probe_at=now,
+            **changes,
         )
     )
 
@@ -59,7 +60,9 @@ def measured(care: Care, slot: str, jobs: int, *, ms: float) -> None:
 
 
 @pytest.mark.parametrize("broken", [False, True], ids=["dead", "broken"])
-def test_what_waits_for_a_slot_that_does_not_measure_goes_to_another(care_of: MakeCare, broken: bool) -> None:
+def test_what_waits_for_a_slot_that_does_not_measure_goes_to_another(
+    care_of: MakeCare, broken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     care = care_of(**PLOTS)
     care.feed_all()
     if broken:
@@ -68,6 +71,10 @@ def test_what_waits_for_a_slot_that_does_not_measure_goes_to_another(care_of: Ma
     jobs = taken(care, "bad")
     assert len(jobs) == 8
     care.rescuer.look()
+    if not broken:  # after an outage of Redis no slot shows a sign of life
+        assert ids(care, slot_queue("bad")) == jobs and care.said == []
+        monkeypatch.setattr("dispatch.rescue.GONE_PATIENCE_S", 0.0)
+        care.rescuer.look()
     assert ids(care, slot_queue("bad")) == []
     *_, ticket = waiting(care.store, care.pool)
     assert ids(care, ticket.arguments[-1]) == jobs
@@ -94,6 +101,7 @@ def test_rescued_jobs_whose_ticket_was_never_sent_are_found(
     care = care_of(**PLOTS)
     care.feed_all()
     jobs = taken(care, "gone")
+    monkeypatch.setattr("dispatch.rescue.GONE_PATIENCE_S", 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(care.dispatcher, "ticket", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
@@ -193,7 +201,13 @@ def test_a_sweep_whose_servers_all_fail_is_given_up_in_time(
     open_breaker(care, "s1")
     care.rescuer.look()
     assert care.store.status(care.x) == "running"  # not for long
+    open_breaker(care, "s1", since=long_ago, answered_at=datetime.now(UTC))
+    care.rescuer.look()
+    assert care.store.status(care.x) == "running"  # its server answers: it may be the jobs that fail
     open_breaker(care, "s1", since=long_ago)
+    care.rescuer.look()
+    assert care.store.status(care.x) == "running"  # the execution is young, its servers may be repaired
+    monkeypatch.setattr(care.rescuer, "_began", care.rescuer._began - 100)
     care.rescuer.look()
     assert care.store.status(care.x) == "cancelled"
     why = care.store.cancelled(care.x)
@@ -201,6 +215,19 @@ def test_a_sweep_whose_servers_all_fail_is_given_up_in_time(
         "given up: no slot of pool test has had a working model server for 90 s"
     )
     assert "connection refused" in why
+
+
+def test_a_slot_that_is_half_open_is_left_its_jobs_and_ends_no_sweep(
+    care_of: MakeCare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    care = care_of(**PLOTS)
+    care.feed_all()
+    jobs = taken(care, "s0")
+    open_breaker(care, "s0", since=datetime.now(UTC) - timedelta(hours=8), state="half-open")
+    monkeypatch.setattr("dispatch.rescue.GIVE_UP_S", 0.0)
+    care.rescuer.look()
+    assert ids(care, slot_queue("s0")) == jobs
+    assert care.store.status(care.x) == "running"
 
 
 def test_absence_is_said_once_each_time(care_of: MakeCare) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.settings import BROKER
+from contracts.settings import BROKER, SERVER, SERVERS
 from producer import broker
 from producer.broker import hide_password
 from tests.support.cluster import Shell, wait_for
@@ -32,9 +32,22 @@ def test_a_password_goes_from_the_arguments_into_the_environment(
     assert became == [(kept, URL)]
 
 
+def test_so_do_those_of_model_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    became: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(broker.os, "execve", lambda _, line, env: became.append((line[1:], env)))
+    hide_password(
+        ["python", "chimera", "run", "x", "--server=http://h:1", "--server", "http://u:hunter2@h:2"]
+    )
+    ((kept, environment),) = became
+    assert kept == ["chimera", "run", "x"]
+    assert environment[SERVERS] == "http://h:1 http://u:hunter2@h:2"
+    assert environment[SERVER] == "http://u:hunter2@h:2"
+
+
 @pytest.mark.parametrize(
     "command",
     [
+        ["python", "chimera", "run", "x", "--server", "http://h:1"],
         ["python", "chimera", "run", "x"],
         ["python", "chimera", "run", "--broker", "redis://h:1/0"],
         ["python", "chimera", "ground", "--", "--broker", URL],

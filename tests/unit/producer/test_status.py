@@ -13,7 +13,7 @@ from rich.console import Console
 from contracts.breaker import Breaker
 from contracts.failures import InputError
 from contracts.queues import pool_queue, slot_queue
-from contracts.store import Store
+from contracts.store import Store, claim_key
 from contracts.store.keys import execution_key
 from producer.status import EXIT_NOTHING_RUNS, StatusOptions, status
 from producer.watch import Watcher
@@ -109,7 +109,7 @@ def test_the_cost_does_not_grow_with_the_number_of_jobs_configurations_or_slots(
             Watcher(store).look([execution])
         return asked
 
-    assert 0 < trips(60, 40, "large") <= trips(3, 2, "small") <= 16
+    assert 0 < trips(60, 40, "large") <= trips(3, 2, "small") <= 18
 
 
 def test_a_slot_that_was_taken_out_says_why(store: Store) -> None:
@@ -132,6 +132,55 @@ def test_a_job_whose_worker_is_gone_is_not_said_to_be_measured(store: Store) -> 
     runs_on(store, manifest, 0, 1, "g0")
     store.client.delete("chimera:lease:g0")
     assert "slot g0 (pool not known): no sign of life test / temperature=0.0 / run 1" in shown(store, "x1")
+
+
+def test_a_dead_job_is_not_counted_beside_the_one_that_runs_on_its_slot(store: Store) -> None:
+    manifest = begun(store)
+    live_slot(store)
+    for at, ms in ((0, 2000), (1, 2200)):
+        store.put_outcome(outcome(manifest, at, 1, ms=ms))
+    runs_on(store, manifest, 2, 1, "g0")
+    (before,) = Watcher(store).look(["x1"]).executions
+    for run in (2, 3):  # two whose worker was killed, one of them a moment ago: its claim has not expired yet
+        line = {
+            "title": f"test / temperature=0.0 / run {run}",
+            "slot": "g0",
+            "started_at": "2026-01-01T00:00:00Z",
+        }
+        store.client.hset(execution_key("x1", "running"), f"j0-{run}", json.dumps(line))
+    store.client.set(claim_key("x1", "j0-3"), "token", ex=60)
+    text = shown(store, "x1")
+    (view,) = Watcher(store).look(["x1"]).executions
+    assert view.left is not None and before.left is not None
+    assert view.left.seconds == pytest.approx(before.left.seconds, rel=0.05)
+    assert " · 1 running · " in text.splitlines()[0]
+    assert "slot g0 (pool test): measuring test / temperature=0.2 / run 1 " in text
+    assert "temperature=0.0: 1/3 · 2.00 s a job" in text
+
+
+def test_slots_that_cannot_measure_are_not_in_the_time_left(store: Store) -> None:
+    manifest = begun(store, runs=9)
+    for slot in ("g0", "g1", "g2", "g3"):
+        live_slot(store, slot)
+    for at, slot in ((0, "g0"), (1, "g1"), (2, "g2")):
+        store.put_outcome(outcome(manifest, at, 1, ms=20_000 + at, slot=slot))
+    store.client.hset(execution_key("x1", "state"), mapping={"began_ms": 0, "newest_ms": 20_000})
+
+    def left() -> float | None:
+        (view,) = Watcher(store).look(["x1"]).executions
+        return None if view.left is None else view.left.seconds
+
+    of_four = left()
+    live_slot(store, "g1", problem="refused")
+    store.put_breaker(
+        Breaker(slot="g2", pool="test", state="open", failures=3, reason="500", since=NOW, probe_at=NOW)
+    )
+    of_two = left()
+    assert of_four is not None and of_two is not None
+    assert 1.7 < of_two / of_four < 2.0
+    for slot in ("g0", "g3"):
+        store.drop_slot(slot)
+    assert left() is None
 
 
 def test_no_control_character_reaches_the_terminal(store: Store, redis_url: str) -> None:

@@ -228,6 +228,7 @@ def test_the_pauses_between_probes_grow(
     assert [pause_s(n) for n in range(6)] == [10, 20, 40, 80, 120, 120]
     monkeypatch.delenv(PAUSE_SCALE)
     assert [pause_s(n) for n in range(5)] == list(PAUSES_S)
+    assert [pause_s(n, answered=True) for n in range(5)] == [5, 10, 10, 10, 10], "the jobs may be what fails"
     opened(store, jobs)
     prober = Prober(SETTINGS, store, Asked("refused"))
     prober.look()

@@ -120,6 +120,27 @@ def test_the_busy_share_is_that_of_the_last_minutes() -> None:
     assert sample(scraped(metrics), "chimera_slot_busy_ratio", **SLOT) == 0
 
 
+def test_the_busy_time_grows_while_a_job_runs() -> None:
+    clock = Clock()
+    metrics = slot(clock)
+
+    def busy() -> float | None:
+        return sample(scraped(metrics), "chimera_slot_busy_seconds_total", **SLOT)
+
+    metrics.take({"began": True})
+    clock.now += 100
+    assert busy() == 100
+    clock.now += 20
+    assert busy() == 120
+    clock.now += 1
+    metrics.take({"ended": True})
+    clock.now += 1000
+    assert busy() == 121
+    metrics.take({"began": True})
+    clock.now += 2
+    assert busy() == 123
+
+
 def test_a_job_without_a_stored_outcome_is_over_but_not_counted() -> None:
     metrics = slot(Clock())
     for line in told(("began",), ("ended", None)):

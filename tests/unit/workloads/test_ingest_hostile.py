@@ -6,16 +6,23 @@ import gzip
 import os
 import socket
 import threading
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from analysis.grounding import reading as reading_module
+from analysis.grounding.reading import facts_of_files
 from contracts import corpus as corpus_module
 from contracts.corpus import CorpusTooLarge, digest, discover, open_file
+from contracts.tables import read as read_module
+from contracts.tables.table import TOO_MANY_CELLS
 from worker.workloads.agent import ingest as module
 from worker.workloads.agent.digest import table_digest
 from worker.workloads.agent.ingest import Ingested, ingest
+
+N = 150_000
 
 
 def read(root: Path) -> Ingested:
@@ -77,6 +84,64 @@ def test_all_files_together_are_bounded(tmp_path, monkeypatch):
     got = read(tmp_path)
     assert [t.source for t in got.tables] == [f"{tmp_path.name}/a.csv"]
     assert len(got.result.unparsed) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"12\n" * N),
+        ("a.csv", b"\n" * N),
+        ("a.csv", b"ab," * N),
+        ("a.csv", b'"\n",' * N),
+        ("a.json", b"[" + b"12," * N + b"1]"),
+        ("a.json", b"[" + b"{}," * N + b"1]"),
+        ("a.json", b"[" + b'"ab",' * N + b"1]"),
+        ("a.md", b"|a|\n|-|\n" + b"|1\n" * N),
+        ("a.md", b"|ab" * N),
+        ("a.md", b"ab\n" * N),
+    ],
+    ids=lambda value: "" if isinstance(value, bytes) else value,
+)
+def test_a_file_of_very_many_cells_takes_little_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes
+) -> None:
+    most = N // 50
+    monkeypatch.setattr(read_module, "MAX_CELLS", most)
+    monkeypatch.setattr(reading_module, "MAX_FILE_BYTES", 1 << 20)  # so much is taken to read into
+    (tmp_path / name).write_bytes(content)
+    size, prose = len(content), content.startswith(b"ab\n")
+    del content
+    for run in (ingest, facts_of_files):
+        files = discover([tmp_path])
+        tracemalloc.start()
+        got = run(files)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < (2 << 20) + 4 * size + most * 150
+        if isinstance(got, Ingested):
+            expected = {} if prose else {f"{tmp_path.name}/{name}": TOO_MANY_CELLS}
+            assert got.result.unparsed == expected and got.tables == ()
+        else:
+            assert got.unread == (0 if prose else 1)
+
+
+def test_the_cells_of_all_files_are_bounded_and_the_facts_are_of_the_same_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_module, "MAX_CELLS", 10)
+    for name in ("a", "b", "d"):
+        (tmp_path / f"{name}.csv").write_text("x\n1\n2\n")
+    (tmp_path / "c.csv").write_text("x\n" + "1\n" * 8)
+    (tmp_path / "e.json").write_text("[1, 2, 3, 4, 5]")
+    (tmp_path / "f.md").write_text("|x|\n|-|\n|1|\n|2|\n")
+    got = read(tmp_path)
+    assert [t.source.rpartition("/")[2] for t in got.tables] == ["a.csv", "b.csv", "d.csv"]
+    assert set(got.result.unparsed.values()) == {TOO_MANY_CELLS} and len(got.result.unparsed) == 3
+    facts = facts_of_files(discover([tmp_path]))
+    assert facts.unread == 3
+    assert sorted({facts.files[s.file].path.rpartition("/")[2] for s in facts.series}) == [
+        *("a.csv", "b.csv", "d.csv")
+    ]
 
 
 def test_many_bad_files_are_counted_not_all_named(tmp_path, monkeypatch):
@@ -383,7 +448,7 @@ def test_one_line_of_many_megabytes_is_refused_or_read_but_never_raises(tmp_path
     (tmp_path / "long.md").write_bytes(b"|" + b"y" * (4 << 20) + b"|\n|-|\n|z|\n")
     got = read(tmp_path)
     assert got.result.files_total == 4
-    assert got.result.unparsed[f"{tmp_path.name}/wide.csv"] == "more than 10000 columns"
+    assert got.result.unparsed[f"{tmp_path.name}/wide.csv"].startswith("too many cells")
 
 
 def test_names_with_line_breaks_escapes_and_bad_bytes_are_counted_hashed_and_shown_safely(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from contracts.corpus import CorpusFile, chunks, digest_of_hashes, open_file
 from contracts.outcome import IngestResult
-from contracts.tables import KINDS_READ, Table, Unparsed, tables_of
+from contracts.tables import KINDS_READ, Table, Tables, Unparsed
 from worker.workloads.agent.data_summary import data_summary
 from worker.workloads.agent.text import one_line
 
@@ -47,7 +47,7 @@ def ingest(files: list[CorpusFile]) -> Ingested:
     unparsed: dict[str, str] = {}
     hashes: list[tuple[str, str] | None] = []
     mtimes: list[float | None] = []
-    room = MAX_TOTAL_BYTES
+    room, reading = MAX_TOTAL_BYTES, Tables()
     for file in files:
         shown = one_line(file.shown, 300)
         try:
@@ -60,7 +60,7 @@ def ingest(files: list[CorpusFile]) -> Ingested:
         hashes.append((file.shown, read.sha256))
         mtimes.append(read.mtime)
         try:
-            tables += _parse(file.kind, shown, read.content)
+            tables += _parse(reading, file.kind, shown, read.content)
         except Unparsed as reason:
             unparsed[shown] = str(reason)
         room -= len(read.content or b"")
@@ -90,10 +90,10 @@ def _read(file: CorpusFile, limit: int) -> _Read:
     return _Read(whole.hexdigest(), mtime, b"".join(kept) if size <= limit else None)
 
 
-def _parse(kind: str, shown: str, content: bytes | None) -> list[Table]:
+def _parse(reading: Tables, kind: str, shown: str, content: bytes | None) -> list[Table]:
     if content is None:
         raise Unparsed(f"too large: over {MAX_FILE_BYTES >> 20} MiB, or {MAX_TOTAL_BYTES >> 20} MiB in all")
-    return tables_of(kind, content, shown)
+    return reading.of(kind, content, shown)
 
 
 def _bounded(unparsed: dict[str, str]) -> dict[str, str]:

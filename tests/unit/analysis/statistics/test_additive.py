@@ -92,3 +92,19 @@ def test_one_run_a_cell_tells_no_noise() -> None:
     fit = Additive(np.array([1.0, 2.0]), np.array([0, 1]), {})
     assert fit.mean_square is None
     assert fit.slope(np.array([1.0, 2.0])) is None
+
+
+def test_what_adjusted_means_are_worth_is_what_their_variances_say() -> None:
+    rng = np.random.default_rng(4)
+    cells, slots = np.repeat(np.arange(5), 4), rng.integers(4, size=20)
+    slots[:4] = np.arange(4)
+    adjusted = np.column_stack(
+        [Additive(unit, cells, {"slot": slots}).adjusted_means() for unit in np.eye(cells.size)]
+    )
+    centred = adjusted - adjusted.mean(axis=0)
+    plain = (1 - 1 / 5) * 5 / 4  # of means of four runs each
+    fit = Additive(rng.normal(size=20), cells, {"slot": slots})
+    assert fit.worth() == pytest.approx(plain / np.sum(centred**2)) and fit.worth() < 0.9
+    assert Additive(rng.normal(size=20), cells, {"slot": np.tile(np.arange(4), 5)}).worth() == pytest.approx(
+        1
+    )

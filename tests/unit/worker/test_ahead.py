@@ -9,7 +9,6 @@ import pytest
 
 from analysis import grounded
 from analysis.grounding import Grounder
-from analysis.prepared import prepare
 from analysis.rendering import render_json
 from analysis.summary import summarise_records
 from benchmarks.aggregation import manifest
@@ -18,7 +17,7 @@ from contracts.outcome import JobOutcome
 from contracts.records import records_of
 from contracts.store import Store
 from tests.unit.analysis.test_aggregator import Sent, outcomes
-from worker import checking
+from worker import ahead
 from worker.aggregation import aggregate_configuration, finalise
 
 PLAN = manifest(10, 3)
@@ -69,14 +68,14 @@ def summary(store: Store, made: Sequence[JobOutcome]) -> tuple[str, str]:
 def put(store: Store, made: Sequence[JobOutcome]) -> None:
     store.begin(PLAN, FACTS)
     for one in made:
-        store.put_outcome(one, prepare(one))
+        store.put_outcome(one)
 
 
 def test_what_was_checked_ahead_is_not_checked_again(
     store: Store, made: list[JobOutcome], texts_checked: list[str]
 ) -> None:
     put(store, made)
-    assert [checking.check(store, PLAN.execution, 20) for _ in range(3)] == [20, 10, 0]
+    assert [ahead.work_ahead(store, PLAN.execution, 20) for _ in range(3)] == [20, 10, 0]
     before = len(texts_checked)
     assert before == sum(stage.stage not in ("warmup", "ingest") for one in made for stage in one.stages)
     for c in PLAN.configurations:
@@ -86,7 +85,7 @@ def test_what_was_checked_ahead_is_not_checked_again(
 
 def test_the_summary_is_the_same_however_much_was_checked_ahead(store: Store, made: list[JobOutcome]) -> None:
     put(store, made)
-    checking.check(store, PLAN.execution, 17)
+    ahead.work_ahead(store, PLAN.execution, 17)
     by_aggregator, of_stages = summary(store, made)
     assert by_aggregator == of_stages
     rates = [c["grounding"] for c in json.loads(by_aggregator)["configurations"]]
@@ -96,9 +95,9 @@ def test_the_summary_is_the_same_however_much_was_checked_ahead(store: Store, ma
 def test_what_was_found_in_another_text_is_not_used(store: Store, made: list[JobOutcome]) -> None:
     put(store, made)
     for one in made:
-        found = checking.checked(store, with_hash("0" * 16, written("3 files and 7 more of 99.", one)))
+        found = ahead.checked(store, with_hash("0" * 16, written("3 files and 7 more of 99.", one)))
         assert found is not None
-        store.put_checked(PLAN.execution, {one.job_id: found})
+        store.put_ahead(PLAN.execution, prepared={}, checked={one.job_id: found})
     by_aggregator, of_stages = summary(store, made)
     assert by_aggregator == of_stages
 
@@ -118,23 +117,28 @@ def test_what_other_rules_found_is_not_used(
     store: Store, made: list[JobOutcome], texts_checked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(store, made)
-    checking.check(store, PLAN.execution, len(made))
+    ahead.work_ahead(store, PLAN.execution, len(made))
     before = len(texts_checked)
     monkeypatch.setattr(grounded, "RULES", grounded.RULES + 1)
     aggregate_configuration(store, PLAN.execution, PLAN.configurations[0].id, Sent())
     assert len(texts_checked) - before == 3 * 4
 
 
-def test_only_what_counts_and_has_files_to_be_checked_against_waits(
-    store: Store, made: list[JobOutcome]
+def test_only_what_counts_for_good_is_worked_on(store: Store, made: list[JobOutcome]) -> None:
+    store.begin(PLAN, FACTS)
+    store.put_outcome(made[1].model_copy(update={"stages": (), "problem": "its worker died"}))
+    assert store.take_new(PLAN.execution, 10) == []
+    store.put_outcome(made[1])
+    store.put_outcome(made[1].model_copy(update={"attempt": 2}))
+    assert store.take_new(PLAN.execution, 10) == [made[1].job_id]
+
+
+def test_without_facts_runs_are_prepared_and_no_text_is_checked(
+    store: Store, made: list[JobOutcome], texts_checked: list[str]
 ) -> None:
     store.begin(PLAN)
-    store.put_outcome(made[0], prepare(made[0]))
-    assert store.take_unchecked(PLAN.execution, 10) == []
-    store.begin(PLAN, FACTS)
-    lost = made[1].model_copy(update={"stages": (), "problem": "its worker died"})
-    store.put_outcome(lost)
-    assert store.take_unchecked(PLAN.execution, 10) == []
-    store.put_outcome(made[1], prepare(made[1]))
-    store.put_outcome(made[1].model_copy(update={"attempt": 2}), prepare(made[1]))
-    assert store.take_unchecked(PLAN.execution, 10) == [made[1].job_id]
+    store.put_outcome(made[0])
+    assert ahead.work_ahead(store, PLAN.execution, 10) == 1
+    x = PLAN.execution
+    assert store.client.hlen(f"chimera:x:{x}:prepared") == 1
+    assert not texts_checked and not store.client.exists(f"chimera:x:{x}:checked")

@@ -1,7 +1,7 @@
-"""The aggregator's work while slots measure: it checks the texts of outcomes that have come.
+"""The aggregator's work while slots measure: outcomes that have come are made ready for their configurations' summaries.
 
-Of all that a summary takes, this alone can be done run by run, and it is most of it. All configurations of a sweep in
-blocks get their last run within the last block: without this, their texts would all be checked after the last outcome.
+All configurations of a sweep in blocks get their last run within the last block. Of all that their summaries take, this
+alone can be done run by run, and it is most of it: to parse an outcome, to make its rows, to check its texts.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import threading
 
 import redis
 
+from analysis.prepared import prepare
 from analysis.summary import check_run
 from contracts.outcome import JobOutcome
 from contracts.records import records_of
@@ -19,18 +20,18 @@ from worker.aggregation import grounder_of, plan_of, runs_by_now
 
 LOOK_FOR_NEW_S = 0.5
 AT_ONCE = 10
-"""Jobs that are taken from the list at once: what a killed aggregator took is checked later."""
+"""Jobs that are taken at once: those that a killed aggregator took are dealt with by the summaries."""
 
 log = logging.getLogger(__name__)
 
 
-class Checking:
+class WorkAhead:
     """A thread in the aggregator's parent process, from :meth:`start` to :meth:`stop`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="checking", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="ahead", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -41,27 +42,27 @@ class Checking:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            found = 0
             try:
-                found = sum(check(self._store, x, AT_ONCE) for x in self._store.running_executions())
+                found = sum(work_ahead(self._store, x, AT_ONCE) for x in self._store.running_executions())
             except redis.RedisError as error:
-                log.warning("texts can't be checked now: %s", error)
-                found = 0
+                log.warning("outcomes can't be prepared now: %s", error)
             except Exception:
-                log.exception("texts that can't be checked now are checked with their summaries")
-                found = 0
+                log.exception("outcomes that can't be prepared now are prepared with their summaries")
             if not found:
                 self._stop.wait(LOOK_FOR_NEW_S)
 
 
-def check(store: Store, execution: str, most: int) -> int:
-    """Check the texts of up to so many jobs that wait for it; return how many there were."""
-    job_ids = store.take_unchecked(execution, most)
-    found = {}
-    for outcome in store.outcomes(execution, job_ids):
-        packed = checked(store, outcome)
-        if packed is not None:
-            found[outcome.job_id] = packed
-    store.put_checked(execution, found)
+def work_ahead(store: Store, execution: str, most: int) -> int:
+    """Prepare up to so many new outcomes and check their texts; return how many there were."""
+    job_ids = store.take_new(execution, most)
+    if job_ids:
+        made = list(store.outcomes(execution, job_ids))
+        found = {
+            outcome.job_id: packed for outcome in made if (packed := checked(store, outcome)) is not None
+        }
+        prepared = {outcome.job_id: prepare(outcome) for outcome in made}
+        store.put_ahead(execution, prepared=prepared, checked=found)
     return len(job_ids)
 
 
