@@ -15,6 +15,7 @@ import msgpack
 
 from analysis.rows import OF_RUN, Row, row_of
 from contracts.outcome import JobOutcome
+from contracts.packing import inflate
 from contracts.records import StageRecord, records_of
 
 VERSION = 1
@@ -44,7 +45,7 @@ def pack_rows(rows: Iterable[Row]) -> bytes:
 
 def unpack_rows(packed: bytes) -> list[tuple[Any, ...]] | None:
     """Return the rows, each with the columns of :class:`analysis.rows.Row`; ``None``: they are of another version."""
-    version, head, body = msgpack.unpackb(zlib.decompress(packed), use_list=False)
+    version, head, body = msgpack.unpackb(inflate(packed), use_list=False)
     if version != VERSION:
         return None
     return list(body) if head is None else [head + one for one in body]

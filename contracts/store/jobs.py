@@ -13,6 +13,7 @@ import redis
 from redis.client import NEVER_DECODE
 
 from contracts.outcome import JobOutcome
+from contracts.packing import inflate
 from contracts.store.counts import Counts, read_counts
 from contracts.store.executions import Status
 from contracts.store.keys import claim_key, execution_key
@@ -216,5 +217,9 @@ def pack(outcome: JobOutcome) -> bytes:
 
 
 def unpack(packed: bytes) -> JobOutcome:
-    """Return the outcome that was stored."""
-    return JobOutcome.model_validate_json(zlib.decompress(packed))
+    """Return the outcome that was stored.
+
+    Raises:
+        ValueError: it can't be read.
+    """
+    return JobOutcome.model_validate_json(inflate(packed))
