@@ -67,7 +67,9 @@ def aggregate_configuration(
         )
     _note_slots(store, execution, job_ids, summary)
     text, figures = stored(summary)
-    due = store.put_summary(execution, configuration_id, text, figures=figures, runs=len(job_ids), voids=voids)
+    due = store.put_summary(
+        execution, configuration_id, text, figures=figures, runs=len(job_ids), voids=voids
+    )
     if due == 0:
         go_on(store, publisher, manifest)
     return {"configuration": name, "runs": len(job_ids), "due": due}
