@@ -36,6 +36,8 @@ CHANGED_SD = 0.1
 that the times were measured on. It made the intervals of simulated sweeps hold (docs/watching.md)."""
 MOST_EXPONENT = math.log(100)
 """An interval to a hundred times the estimate tells nothing."""
+MOST_DF = 1e6
+"""Degrees of freedom from which Student's quantile is the normal one."""
 MOST_LOADING = 0.9
 """Loads that would make up more of a plot's time than this are shorter than the one that is known."""
 
@@ -156,7 +158,7 @@ def eta(
     gone = sum(min(age, expected[name]) for name, of in ages.items() for age in of)
     total = max(sum(part.ms for part in parts) + loading - gone, 0.0)
     longest = max(means.values(), default=0.0) if noise is None else _typical(work, means)
-    changed = math.log(slots / average) if average else 0.0
+    changed = math.log(slots) - math.log(average) if average else 0.0
     slots = min(slots, _takers(jobs_left, len(running), loads, seen.values()))
     seconds = (total / slots + _tail(longest, slots)) / 1e3
     if not math.isfinite(seconds):
@@ -302,7 +304,8 @@ def _half_width(parts: Sequence[_Part], total: float, changed: float) -> float |
     if len(known) < len(parts) or not 0 < sum(v for v, _ in known) < math.inf:
         return None
     variance = sum(v for v, _ in known) + (CHANGED_SD * changed) ** 2
-    df = variance**2 / sum(v**2 / max(of, 1) for v, of in known)
+    share = sum((v / variance) ** 2 / max(of, 1) for v, of in known)
+    df = min(1 / share, MOST_DF) if share else MOST_DF
     sd = math.sqrt(math.log1p(variance))
     from scipy import special  # much of a producer's memory: only once there is something to estimate
 

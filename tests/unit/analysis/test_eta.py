@@ -143,6 +143,12 @@ def test_on_other_slots_than_so_far_the_interval_is_wider() -> None:
     assert fewer.high > same.high and fewer.low < same.low  # type: ignore[operator]
 
 
+@pytest.mark.parametrize(("slots", "average"), [(5e-324, 2.0), (100.0, 5e-324), (5e-324, 1e308)])
+def test_however_much_slots_have_changed_it_is_a_time_or_nothing(slots: float, average: float) -> None:
+    left = eta({"a": work(9, 1000, 1000.000001)}, slots=slots, average=average)
+    assert left is None or left.seconds > 0
+
+
 times = st.lists(st.integers(0, 10**12).map(lambda us: us / 1e3), max_size=4)  # as the store keeps them
 
 
