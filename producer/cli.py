@@ -21,6 +21,7 @@ from producer.several_paths import SeveralPaths
 
 EXIT_INTERRUPTED = 130
 DEBUG = "CHIMERA_DEBUG"
+PIPE_COLUMNS = 160
 """Environment variable: an unexpected error shows its traceback."""
 
 _broker = click.option(
@@ -108,7 +109,7 @@ def plan(sweep_file: Path, slots: int | None, results: Path, broker: str | None,
     if as_json:
         click.echo(plan_json(made, inert))
     else:
-        show_plan(made, earlier_job_s(made, results), slots, inert, Console())
+        show_plan(made, earlier_job_s(made, results), slots, inert, _plain())
 
 
 @cli.command()
@@ -172,7 +173,7 @@ def resume(
     from producer.progress import say_line
 
     _end_by_interrupt()
-    console = Console()
+    console = _plain()
     folder = resume(ControlOptions(which, broker, results, slots, servers), console)
     if folder is not None:
         say_line(console, f"report: {folder / 'report.html'}")
@@ -199,7 +200,7 @@ def cancel(which: str, broker: str | None, results: Path, now: bool, wait: bool)
     from producer.control import ControlOptions, cancel
     from producer.progress import say_line
 
-    console = Console()
+    console = _plain()
     folder = cancel(ControlOptions(which, broker, results), console, now=now, wait=wait)
     if folder is not None:
         say_line(console, f"report: {folder / 'report.html'}")
@@ -487,7 +488,7 @@ def doctor(broker: str | None) -> None:
     from producer.doctor import examine
     from producer.progress import say_line
 
-    console = Console()
+    console = _plain()
     red = False
     for finding in examine(find_broker(broker)):
         red = red or finding.good is False
@@ -549,9 +550,15 @@ def _console(log_format: logs.Form) -> Console:
     """Return what a command prints to: with ``json`` its lines are records, as those of the parts that it starts."""
     os.environ[logs.LOG_FORMAT] = log_format
     if log_format == "text":
-        return Console()
+        return _plain()
     logs.setup(log_format)
     return Console(file=cast(IO[str], logs.LineStream(logging.getLogger("chimera.run"))), width=200)
+
+
+def _plain() -> Console:
+    """Return what tables are printed to: in a pipe as wide as they are, for lines of logs are not cut at 80 columns."""
+    console = Console()
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=PIPE_COLUMNS)
 
 
 def _become(command: list[str], broker: str | None, more: dict[str, str] | None = None) -> NoReturn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from producer.redis_health import redis_findings
 __all__ = ["Finding", "examine"]
 
 REPLY_S = 1.5
+MOST_MODELS = 5
+"""That are named of one server."""
 
 
 def examine(url: str | None) -> Iterator[Finding]:
@@ -125,10 +127,15 @@ def _slots(store: Store, slots: list[SlotStatus]) -> Iterator[Finding]:
             yield Finding("floor", None, f"{slot.slot} is not calibrated", "measure it: chimera calibrate")
         else:
             yield Finding("floor", True, f"{slot.slot}: {describe(slot.floor)}")
-        models = [f"{kind}: {', '.join(names) or 'no model'}" for kind, names in slot.models.items()]
+        models = [f"{kind}: {_first_of(names) or 'no model'}" for kind, names in slot.models.items()]
         has_any = any(slot.models.values())
         advice = None if has_any else "load a model into the server"
         yield Finding("server", has_any, f"{slot.server} · {' · '.join(models)}", advice)
+
+
+def _first_of(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_MODELS} more" if len(names) > MOST_MODELS else ""
+    return ", ".join(names[:MOST_MODELS]) + more
 
 
 def _broken(breaker: Breaker) -> Finding:

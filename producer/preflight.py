@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
 from contracts.failures import SetupError
 from contracts.slots import SlotStatus
 from contracts.store import Store
+from contracts.tls import is_loopback
 from producer.plan import Plan
 from producer.sweep_file import where
 
@@ -35,11 +39,24 @@ def check_slots(plan: Plan, store: Store) -> list[SlotStatus]:
 
 
 def ill_slots(pool: str, store: Store) -> list[str]:
-    """Return a line for each live slot of the pool whose model server does not answer: it may, later."""
+    """Return a line for each live slot of the pool whose model server does not answer, it may later; or is another's, too."""
+    slots = [slot for slot in store.slots() if slot.pool == pool]
+    lines = [f"slot {s.slot} does not measure now: {s.problem}" for s in slots if s.problem is not None]
+    return lines + shared_servers(slots)
+
+
+def shared_servers(slots: Iterable[SlotStatus]) -> list[str]:
+    """Return a line for each model server that several slots measure at the same time."""
+    of_server: dict[tuple[str, str], list[str]] = {}
+    for slot in slots:
+        # An address of loopback is another server on each host.
+        host = slot.host if is_loopback(urlsplit(slot.server).hostname or "") else ""
+        of_server.setdefault((host, slot.server), []).append(slot.slot)
     return [
-        f"slot {slot.slot} does not measure now: {slot.problem}"
-        for slot in store.slots()
-        if slot.pool == pool and slot.problem is not None
+        f"slots {', '.join(names)} share the server {server}: their jobs disturb each other, and are slower than alone; "
+        "give each slot a server of its own"
+        for (_, server), names in of_server.items()
+        if len(names) > 1
     ]
 
 

@@ -200,6 +200,7 @@ def take_up(store: Store, execution: str) -> None:
     if store.status(execution) in ("running", "paused"):
         store.ask_for_pause(execution, False)
         store.count_resumed(execution)
+        store.tell(execution, f"{execution} goes on")
 
 
 def _begin(store: Store, plan: Plan, slots: list[SlotStatus]) -> Manifest:

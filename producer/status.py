@@ -13,7 +13,7 @@ from rich.live import Live
 
 from contracts.failures import InputError
 from contracts.redis_client import check, connect
-from contracts.store import Store
+from contracts.store import Status, Store
 from producer.broker import need_broker
 from producer.progress import say_line
 from producer.sweep_file import load
@@ -101,7 +101,15 @@ def _runs(cluster: Cluster) -> bool:
 def _nothing(cluster: Cluster, which: str | None) -> str:
     if which is None:
         return "nothing runs: start a sweep with 'chimera run SWEEP.yaml'"
-    return f"{which} does not run: it is {', '.join(str(view.status) for view in cluster.executions)}"
+    states = ", ".join(_MEANT.get(view.status, str(view.status)) for view in cluster.executions)
+    return f"{which} does not run: it is {states}"
+
+
+_MEANT: dict[Status | None, str] = {
+    "finished": "finished: its report waits to be collected (chimera resume)",
+    "collected": "collected: its results are in the results folder of whoever ran it",
+    "abandoned": "abandoned: the sweep was begun anew",
+}
 
 
 def _show(cluster: Cluster, console: Console) -> None:

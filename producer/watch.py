@@ -86,6 +86,8 @@ class ExecutionView:
     execution: str
     pool: str
     status: Status | None
+    begun: bool
+    """Its jobs are being published: before, its slots are calibrated, say."""
     problem: str | None
     done: int
     planned: int
@@ -185,6 +187,7 @@ class Watcher:
             execution=execution,
             pool=pool,
             status=progress.status,
+            begun=bool(store.generation(execution)),
             problem=store.problem(execution),
             done=progress.done,
             planned=sum(planned.values()),

@@ -103,8 +103,9 @@ def estimate(
 
 
 def planned_runs(manifest: Manifest, counts: Counts, due: Mapping[str, int]) -> dict[str, int]:
-    """Return the runs that are known of each configuration, by its id: what its next summary needs, or what it has."""
-    return {c.id: max(due.get(c.id, 0), counts.done.get(c.id, 0)) for c in manifest.configurations}
+    """Return the runs that are known of each configuration, by its id: at first, and what its next summary needs, or it has."""
+    least = manifest.spec.first_runs
+    return {c.id: max(least, due.get(c.id, 0), counts.done.get(c.id, 0)) for c in manifest.configurations}
 
 
 def running_ages(manifest: Manifest, progress: Progress, now: datetime) -> list[tuple[str, str, float]]:

@@ -34,7 +34,7 @@ def headline(view: ExecutionView) -> str:
     """Return one line: how far, what failed, what is left."""
     parts = [
         f"{view.sweep} {view.execution}",
-        view.status or "the store knows its status no longer",
+        _status(view),
         f"jobs {view.done}/{view.planned}{' so far' if view.grows else ''}",
         f"{view.running} running",
         f"{view.failed} failed",
@@ -46,6 +46,12 @@ def headline(view: ExecutionView) -> str:
     elif view.live and view.planned and view.done >= view.planned:
         parts.append(f"summaries {view.summaries}/{len(view.configurations)}")
     return " · ".join(_foreign(part) for part in parts)
+
+
+def _status(view: ExecutionView) -> str:
+    if view.status == "paused" and not view.begun:
+        return "being prepared: its slots are calibrated first"
+    return view.status or "the store knows its status no longer"
 
 
 def lines(cluster: Cluster) -> Iterator[str]:

@@ -210,7 +210,8 @@ def _after_ranking(summary: SweepSummary) -> str:
             f"Use {mention(first, several)} where throughput counts. The first place was chosen by these data, so that its lead tends to be "
             "smaller when it is measured again: confirm it on fresh runs (chimera run --fresh) before building on its size."
         )
-    if any(entry.comparison and entry.comparison.verdict == "too few runs" for entry in apart):
+    few = any(entry.throughput_tok_s.n < _FEW for entry in (first, *apart))
+    if few and any(entry.comparison and entry.comparison.verdict == "too few runs" for entry in apart):
         return (
             "Nothing can be claimed of the first place yet: measure at least 3 complete runs of each configuration, "
             "better 5 or more, before choosing by throughput."

@@ -158,6 +158,12 @@ def retried(summary: SweepSummary) -> Iterator[Finding]:
     )
 
 
+_ANEW = (
+    "Runs without a record are measured by running the sweep again (chimera run SWEEP.yaml resumes it); failed ones only anew, "
+    "with --fresh. "
+)
+
+
 def incomplete(summary: SweepSummary) -> Iterator[Finding]:
     broken = [c for c in summary.configurations if c.runs_complete < (c.runs_planned or c.runs)]
     if not broken:
@@ -173,10 +179,10 @@ def incomplete(summary: SweepSummary) -> Iterator[Finding]:
     yield Finding(
         rule="incomplete-runs",
         severity="critical" if none else "warning",
-        text=f"not every run of {mentions(broken, several)} is complete: what failed is not in the comparison, and may be why{unranked}",
+        text=f"not every run of {mentions(broken, several)} is complete: what failed or is suspect is not in the comparison, and may be why{unranked}",
         evidence=first_of([f"{mention(c, several)}: {_counts(c)}" for c in broken]),
-        advice="Runs without a record are measured by running the sweep again (chimera run SWEEP.yaml resumes it); failed "
-        "ones only anew, with --fresh. Until then compare only configurations that lost nothing.",
+        advice=("Run the sweep anew (chimera run SWEEP.yaml). " if summary.cancelled else _ANEW)
+        + "Until then compare only configurations that lost nothing.",
         configurations=configs(broken),
     )
 

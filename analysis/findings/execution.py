@@ -30,7 +30,7 @@ def cancelled(summary: SweepSummary) -> Iterator[Finding]:
         evidence=first_of(
             [f"{mention(c, several)}: {c.runs} of {plural(c.runs_planned or 0, 'run')}" for c in lacking]
         ),
-        advice="Run the sweep anew for all planned runs (chimera run SWEEP.yaml --fresh). Until then compare only configurations with as "
+        advice="Run the sweep anew for all planned runs (chimera run SWEEP.yaml). Until then compare only configurations with as "
         "many runs as were planned: which runs are missing may be no chance.",
         configurations=configs(lacking),
     )

@@ -86,7 +86,7 @@ def contexts_differ(summary: SweepSummary) -> Iterator[Finding]:
                 ]
             ),
             advice="Name num_ctx in the sweep file, so that no server chooses it, and keep other clients away from "
-            "the server while a sweep runs.",
+            "the server while a sweep runs: another slot on the same server is one, too.",
             configurations=configs(found),
         )
 

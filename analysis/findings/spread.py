@@ -280,6 +280,11 @@ def _to_more_runs(found: Sequence[ConfigurationSummary]) -> str:
 
 def _to_narrow(more: int | None, n: int, metric: Metric) -> str:
     wanted = f"± {100 * HALF_WIDTH:.0f} %"
+    if more == 0:
+        return (
+            "The spread itself would allow a narrower interval: few loads, or a few runs far from the others, make it wide. Look at these "
+            "first (Outliers, order.loads)."
+        )
     if more is None:
         return f"No plausible number of runs gives {wanted} at this spread: find its cause first."
     if more > MANY_MORE:
