@@ -70,8 +70,14 @@ class Target:
         self.put(good)
         good_id = good["headers"]["id"]
         wait_for(lambda: f"{FINALISE}[{good_id}]" in self.said(), what="the good message is carried out")
-        lines = self.said().removeprefix(before).splitlines()
-        refused = [line for line in lines if "a message was refused" in line]
+
+        def refusals() -> list[str]:
+            said = self.said().removeprefix(before).splitlines()
+            return [line for line in said if "a message was refused" in line]
+
+        # The aggregator's processes say what they do in any order.
+        wait_for(lambda: len(refusals()) >= len(messages), what="each message is refused")
+        lines, refused = self.said().removeprefix(before).splitlines(), refusals()
         assert len(refused) == len(messages), refused
         assert all(reason in line for line in refused), refused
         for message in messages:
