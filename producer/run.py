@@ -34,6 +34,9 @@ from producer.sweep_file import load
 from producer.tables import jobs_in_words, until_in_words
 from producer.watch_eta import Estimator
 
+MANY_JOBS = 5_000
+"""Whose results take longer to write than people wait without a word: some 2 ms a job."""
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -134,9 +137,11 @@ def carry_out(
         grows_later = measures and steward.next_block is not None
         estimates = Estimator(store, manifest)
         with ProgressView(console, planned, done, grows=grows_later, estimates=estimates) as view:
-            follow(store, steward, view, watch, mark)
+            ended = follow(store, steward, view, watch, mark)
     finally:
         steward.release()
+    if ended.done >= MANY_JOBS:
+        say_line(console, f"writing the results of {ended.done:,} jobs")
     folder = write_results(store, execution, results)
     store.set_collected(execution)
     if (ending := store.ending(execution)) is not None:
