@@ -222,6 +222,7 @@ def summarise_rows(
 
 
 def check_run(
+    rows: Iterable[Values],
     records: Sequence[StageRecord],
     *,
     parameters: Mapping[str, int | float] | None,
@@ -230,9 +231,9 @@ def check_run(
 ) -> bytes:
     """Check the texts of one run before the others of its configuration are there; :func:`summarise_rows` takes it.
 
-    ``runs``: how many the configuration will have.
+    ``rows`` are those of its ``records``. ``runs``: how many the configuration will have.
     """
-    calls, _ = judge(Columns(in_order(map(row_of, records))))
+    calls, _ = judge(Columns(in_order(rows)))
     valid = calls.where(calls.valid)
     found = run_figures(calls, throughput_method(valid), frozenset(calls.run))
     if len(found) != 1:

@@ -204,7 +204,8 @@ def runs_by_now(manifest: Manifest, name: str) -> int:
 def grounder_of(store: Store, execution: str) -> Grounder | None:
     """Return what checks texts, ``None``: the files are not known.
 
-    One for all configurations of an execution: reading the facts and indexing them takes longer than checking a text."""
+    One for all configurations of an execution: reading the facts and indexing them takes longer than checking a text.
+    """
     facts = store.facts(execution)
     return None if facts is None else Grounder(Facts.model_validate_json(facts))
 

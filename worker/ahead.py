@@ -7,16 +7,17 @@ alone can be done run by run, and it is most of it: to parse an outcome, to make
 from __future__ import annotations
 
 import logging
-import threading
 
 import redis
 
-from analysis.prepared import prepare
+from analysis.prepared import pack_rows
+from analysis.rows import row_of
 from analysis.summary import check_run
 from contracts.outcome import JobOutcome
 from contracts.records import records_of
 from contracts.store import Store
 from worker.aggregation import grounder_of, plan_of, runs_by_now
+from worker.background import Background
 
 LOOK_FOR_NEW_S = 0.5
 AT_ONCE = 10
@@ -25,20 +26,12 @@ AT_ONCE = 10
 log = logging.getLogger(__name__)
 
 
-class WorkAhead:
+class WorkAhead(Background):
     """A thread in the aggregator's parent process, from :meth:`start` to :meth:`stop`."""
 
     def __init__(self, store: Store) -> None:
+        super().__init__("ahead", join_s=LOOK_FOR_NEW_S)
         self._store = store
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="ahead", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(timeout=LOOK_FOR_NEW_S)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -57,23 +50,26 @@ def work_ahead(store: Store, execution: str, most: int) -> int:
     """Prepare up to so many new outcomes and check their texts; return how many there were."""
     job_ids = store.take_new(execution, most)
     if job_ids:
-        made = list(store.outcomes(execution, job_ids))
-        found = {
-            outcome.job_id: packed for outcome in made if (packed := checked(store, outcome)) is not None
-        }
-        prepared = {outcome.job_id: prepare(outcome) for outcome in made}
-        store.put_ahead(execution, prepared=prepared, checked=found)
+        made = {outcome.job_id: made_of(store, outcome) for outcome in store.outcomes(execution, job_ids)}
+        store.put_ahead(
+            execution,
+            prepared={job_id: prepared for job_id, (prepared, _) in made.items()},
+            checked={job_id: checked for job_id, (_, checked) in made.items() if checked is not None},
+        )
     return len(job_ids)
 
 
-def checked(store: Store, outcome: JobOutcome) -> bytes | None:
-    """Return what is found in the outcome's texts; ``None``: the files are not known."""
+def made_of(store: Store, outcome: JobOutcome) -> tuple[bytes, bytes | None]:
+    """Return the outcome's rows, packed, and what is found in its texts; ``None``: the files are not known."""
+    records = list(records_of(outcome))
+    rows = list(map(row_of, records))
     grounder = grounder_of(store, outcome.execution)
     if grounder is None:
-        return None
+        return pack_rows(rows), None
     manifest, _ = plan_of(store, outcome.execution)
-    return check_run(
-        list(records_of(outcome)),
+    return pack_rows(rows), check_run(
+        rows,
+        records,
         parameters=outcome.configuration.parameters.given(),
         runs=runs_by_now(manifest, outcome.configuration.name),
         grounder=grounder,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from typing import Any, Protocol
+from typing import Any
 
 from celery.signals import worker_process_init, worker_ready, worker_shutdown
 
@@ -14,6 +14,7 @@ from contracts.processes import die_with_parent
 from contracts.redis_client import connect
 from contracts.settings import DEFAULT_MAX_DEADLINE_S, broker_url, worker_settings
 from contracts.store import Store
+from worker.background import Background
 from worker.claiming import claiming_of
 from worker.consuming import Consuming, closed_by, stopping
 from worker.heartbeat import Heartbeat
@@ -38,45 +39,35 @@ if _settings is None:
 app.steps["consumer"].add(VisibilityHeartbeat)
 app.steps["consumer"].add(Consuming)
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request drowns the rest
-
-
-class Kept(Protocol):
-    """A thread beside the consumer."""
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-
-_heartbeats: list[Kept] = []
+_beside: list[Background] = []
 
 
 @worker_ready.connect
 def _announce(**_: Any) -> None:
     store = Store(connect(broker_url()))
     sign = AggregatorSign(store) if _settings is None else SlotSign(_settings, store)
-    _heartbeats.append(Heartbeat(sign))
+    _beside.append(Heartbeat(sign))
     if _settings is None:
-        _heartbeats.append(Stewards(app, Store(connect(broker_url()))))
+        _beside.append(Stewards(app, Store(connect(broker_url()))))
         from worker.ahead import WorkAhead
 
-        _heartbeats.append(WorkAhead(Store(connect(broker_url()))))
+        _beside.append(WorkAhead(Store(connect(broker_url()))))
     else:
         prober, slot = Prober(_settings, Store(connect(broker_url()))), _settings.slot
         closed_by.append(lambda: prober.is_out)
-        _heartbeats.append(prober)
+        _beside.append(prober)
         # Once more over some tenths of a second, and no longer: the grace period is over then.
         quick = Store(connect(broker_url(), retries=2))
         stopping.hand_back = lambda: claiming_of(quick).hand_back(slot)
     stopping.install()
-    for beat in _heartbeats:
-        beat.start()
+    for thread in _beside:
+        thread.start()
 
 
 @worker_shutdown.connect
 def _withdraw(**_: Any) -> None:
-    while _heartbeats:
-        _heartbeats.pop().stop()
+    while _beside:
+        _beside.pop().stop()
 
 
 @worker_process_init.connect

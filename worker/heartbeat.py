@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 from typing import Protocol
 
 import redis
+
+from worker.background import Background
 
 BEAT_S = 3.0
 TTL_S = 15
@@ -26,20 +27,16 @@ class Sign(Protocol):
         """Remove it."""
 
 
-class Heartbeat:
+class Heartbeat(Background):
     """Shows a sign every ``BEAT_S``, from :meth:`start` to :meth:`stop`; an error ends one beat, not the rest."""
 
     def __init__(self, sign: Sign) -> None:
+        super().__init__("heartbeat", join_s=BEAT_S)
         self._sign = sign
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
 
     def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(timeout=BEAT_S)
+        """Have it end, and take the sign back."""
+        super().stop()
         with contextlib.suppress(redis.RedisError):  # it expires by itself
             self._sign.withdraw()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +12,7 @@ import redis
 from contracts.breaker import Breaker
 from contracts.settings import WorkerSettings
 from contracts.store import Store
+from worker.background import Background
 from worker.breaking import pause_s
 from worker.slot import probe
 
@@ -28,10 +28,11 @@ def _ask(url: str) -> str | None:
     return probe(url)[1]
 
 
-class Prober:
+class Prober(Background):
     """A thread that lives as long as the worker. ``is_out``: the slot takes no jobs now."""
 
     def __init__(self, settings: WorkerSettings, store: Store, ask: Probe = _ask) -> None:
+        super().__init__("prober", join_s=LOOK_S)
         self.is_out = False
         self._settings = settings
         self._store = store
@@ -39,15 +40,6 @@ class Prober:
         self._probes = 0
         """Since the breaker was last closed."""
         self._next_at = datetime.min.replace(tzinfo=UTC)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="prober", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(timeout=LOOK_S)
 
     def look(self) -> None:
         """Take over what the store says of the breaker; ask the server where it is time."""

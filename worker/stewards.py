@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 
 import redis
 from celery import Celery
@@ -12,28 +11,21 @@ from contracts.failures import ChimeraError
 from contracts.store import Store
 from dispatch.steward import Steward
 from dispatch.window import LOOK_S
+from worker.background import Background
 
 LOOK_FOR_NEW_S = 2.0
 
 log = logging.getLogger(__name__)
 
 
-class Stewards:
+class Stewards(Background):
     """One steward for each live execution; only where no other process holds its stewardship does it do anything."""
 
     def __init__(self, app: Celery, store: Store) -> None:
+        super().__init__("stewards", join_s=LOOK_FOR_NEW_S)
         self._app = app
         self._store = store
         self._stewards: dict[str, Steward] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="stewards", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(timeout=LOOK_FOR_NEW_S)
 
     def _run(self) -> None:
         held = False

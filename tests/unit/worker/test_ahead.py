@@ -27,11 +27,9 @@ FACTS = Facts(
 TEXTS = ("A short answer about 3 files.", "All 4 CSV files were read in 2025.", "Nothing here.")
 
 
-def written(text: str, one: JobOutcome) -> JobOutcome:
+def with_calls(one: JobOutcome, **changes: str) -> JobOutcome:
     stages = tuple(
-        stage.model_copy(update={"call": stage.call.model_copy(update={"text": text})})
-        if stage.call
-        else stage
+        stage.model_copy(update={"call": stage.call.model_copy(update=changes)}) if stage.call else stage
         for stage in one.stages
     )
     return one.model_copy(update={"stages": stages})
@@ -39,7 +37,7 @@ def written(text: str, one: JobOutcome) -> JobOutcome:
 
 @pytest.fixture
 def made() -> list[JobOutcome]:
-    return [written(TEXTS[place % len(TEXTS)], one) for place, one in enumerate(outcomes())]
+    return [with_calls(one, text=TEXTS[place % len(TEXTS)]) for place, one in enumerate(outcomes())]
 
 
 @pytest.fixture
@@ -95,22 +93,12 @@ def test_the_summary_is_the_same_however_much_was_checked_ahead(store: Store, ma
 def test_what_was_found_in_another_text_is_not_used(store: Store, made: list[JobOutcome]) -> None:
     put(store, made)
     for one in made:
-        found = ahead.checked(store, with_hash("0" * 16, written("3 files and 7 more of 99.", one)))
+        other = with_calls(one, text="3 files and 7 more of 99.", text_hash="0" * 16)
+        _, found = ahead.made_of(store, other)
         assert found is not None
         store.put_ahead(PLAN.execution, prepared={}, checked={one.job_id: found})
     by_aggregator, of_stages = summary(store, made)
     assert by_aggregator == of_stages
-
-
-def with_hash(text_hash: str, one: JobOutcome) -> JobOutcome:
-    """As another text has another hash."""
-    stages = tuple(
-        stage.model_copy(update={"call": stage.call.model_copy(update={"text_hash": text_hash})})
-        if stage.call
-        else stage
-        for stage in one.stages
-    )
-    return one.model_copy(update={"stages": stages})
 
 
 def test_what_other_rules_found_is_not_used(
