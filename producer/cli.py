@@ -21,8 +21,8 @@ from producer.several_paths import SeveralPaths
 
 EXIT_INTERRUPTED = 130
 DEBUG = "CHIMERA_DEBUG"
-PIPE_COLUMNS = 160
 """Environment variable: an unexpected error shows its traceback."""
+PIPE_COLUMNS = 160
 
 _broker = click.option(
     "--broker",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,25 @@ def in_background(call: Callable[[], object]) -> threading.Thread:
     return thread
 
 
+@contextmanager
+def followed(store: Store, execution: str) -> Iterator[None]:
+    """Have another one follow the execution."""
+    stop = threading.Event()
+
+    def follows() -> None:
+        with following(store, execution, lambda: None) as watch:
+            while not stop.wait(0.02):
+                watch()
+
+    thread = in_background(follows)
+    try:
+        wait_for(lambda: store.following_ms(execution), seconds=10, what="it is followed")
+        yield
+    finally:
+        stop.set()
+        thread.join(10)
+
+
 # --- who follows --------------------------------------------------------------------------------
 
 
@@ -72,18 +92,8 @@ def test_who_renews_its_lease_follows_and_who_is_dead_does_not(steered: Steered,
     store.hold_following(x, "dead", ttl_s=0.5)
     assert not is_followed(store, x)
 
-    stop = threading.Event()
-
-    def follows() -> None:
-        with following(store, x, lambda: None) as watch:
-            while not stop.wait(0.02):
-                watch()
-
-    thread = in_background(follows)
-    wait_for(lambda: store.following_ms(x), seconds=10, what="it follows")
-    assert is_followed(store, x)
-    stop.set()
-    thread.join(10)
+    with followed(store, x):
+        assert is_followed(store, x)
     assert store.following_ms(x) == 0
 
 
@@ -140,20 +150,10 @@ def test_a_pause_that_is_taken_back_while_slots_are_calibrated_begins_nothing_ea
     store, x = steered.store, execution.execution
     store.client.hset(f"chimera:x:{x}:state", "status", "paused")
     pause(steered.options, steered.console)
-    stop = threading.Event()
-
-    def calibrates() -> None:
-        with following(store, x, lambda: None) as watch:
-            while not stop.wait(0.02):
-                watch()
-
-    thread = in_background(calibrates)
-    wait_for(lambda: store.following_ms(x), seconds=10, what="it is prepared")
-    resuming = in_background(lambda: resume(steered.options, steered.console))
-    wait_for(lambda: not resuming.is_alive(), seconds=20, what="resume ends")
-    assert "it is followed elsewhere" in steered.said
-    stop.set()
-    thread.join(10)
+    with followed(store, x):  # its slots are calibrated
+        resuming = in_background(lambda: resume(steered.options, steered.console))
+        wait_for(lambda: not resuming.is_alive(), seconds=20, what="resume ends")
+        assert "it is followed elsewhere" in steered.said
     assert store.generation(x) == 0
     begin_generation(store, Care(steered.url, execution).dispatcher, execution.manifest)
     assert store.status(x) == "running"
