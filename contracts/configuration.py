@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -23,8 +23,14 @@ SamplerSeed = Annotated[int, Field(ge=0, strict=True)]
 """Seed of the server's sampler."""
 
 
+Concurrency = Annotated[int, Field(ge=1, le=1024, strict=True)]
+"""Requests at a time, of a closed loop."""
+Rate = Annotated[float, Field(gt=0, le=10_000, strict=True)]
+"""Requests per second, of an open loop."""
+
+
 class Parameters(Strict):
-    """Request parameters by Ollama's names; ``None`` is "not sent": the server's default holds."""
+    """Request parameters by Ollama's names, and the load; ``None`` is "not sent": the server's default holds."""
 
     num_gpu: NumGpu | None = None
     num_ctx: NumCtx | None = None
@@ -34,10 +40,24 @@ class Parameters(Strict):
     repeat_penalty: RepeatPenalty | None = None
     num_predict: NumPredict | None = None
     seed: SamplerSeed | None = None
+    concurrency: Concurrency | None = None
+    rate: Rate | None = None
 
     def given(self) -> dict[str, int | float]:
-        """Return the parameters that are sent, by name."""
+        """Return what is asked for, by name."""
         return {name: value for name, value in self if value is not None}
+
+    def sent(self) -> dict[str, int | float]:
+        """Return the parameters that are sent with a request, by name: all but the load."""
+        return {name: value for name, value in self.given().items() if name not in LOAD_NAMES}
+
+    @property
+    def load(self) -> dict[str, int | float]:
+        """The load, by name: it is no part of a request."""
+        return {name: value for name, value in self.given().items() if name in LOAD_NAMES}
+
+
+LOAD_NAMES = frozenset({"concurrency", "rate"})
 
 
 PARAMETER_NAMES = tuple(Parameters.model_fields)
@@ -47,17 +67,39 @@ _SEED_ORDER = ("num_gpu", "num_ctx", "temperature", "top_p", "top_k", "repeat_pe
 _SHORT = {"temperature": "temp"}
 
 
+class AgentRole(Strict):
+    """One agent of a configuration: who it is, and what it runs."""
+
+    label: str
+    persona: str
+    """The text itself, sent as the system prompt."""
+    model: str
+    parameters: Parameters = Parameters()
+    server: str | None = None
+    """Which of the slot's further servers it uses; ``None``: the slot's own."""
+
+
 class Configuration(Strict):
     """A model with its parameters; ``name`` tells it apart within its sweep and is not hashed."""
 
     name: str
     model: str
     parameters: Parameters = Parameters()
+    agents: tuple[AgentRole, ...] = ()
+    """Of the workload ``agent-pair``: those that run at the same time, or the one that is measured alone."""
 
     @cached_property
     def id(self) -> str:
-        """Content hash of model and parameters: 12 hex digits."""
-        return content_hash({"model": self.model, "parameters": self.parameters.given()}, 12)
+        """Content hash of what is run: 12 hex digits."""
+        content: dict[str, Any] = {"model": self.model, "parameters": self.parameters.given()}
+        if self.agents:  # a point of the sweep may be several agents', or nobody's: then they say all
+            content = {"agents": [role.model_dump(mode="json", exclude_none=True) for role in self.agents]}
+        return content_hash(content, 12)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that it runs, each once."""
+        return tuple(dict.fromkeys(role.model for role in self.agents)) or (self.model,)
 
     def describe(self) -> str:
         """Return the line of the reports: ``num_gpu=80, …, temp=0.6, top_p=default, …``."""

@@ -80,6 +80,17 @@ def throughput_tok_s(timing: CallTiming, counters: ServerCounters) -> tuple[floa
     return client, None if client is None else "client"
 
 
+def counted_tokens(
+    timing: CallTiming, counters: ServerCounters
+) -> tuple[int | None, Literal["server", "stream"] | None]:
+    """Tokens generated and who counted them: the server at the end, else what it told frame by frame; never guessed."""
+    if counters.tokens is not None:
+        return counters.tokens, "server"
+    if timing.text_tokens is not None and timing.text_ns and not timing.reasoning_ns:
+        return sum(timing.text_tokens), "stream"
+    return None, None
+
+
 def gaps_ms(timing: CallTiming) -> tuple[float, ...]:
     """Times between successive frames that carried text, ms; the ITL where a frame is one token."""
     times = timing.text_ns

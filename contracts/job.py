@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from contracts.base import SCHEMA_VERSION, Strict, content_hash
 from contracts.configuration import Configuration
-from contracts.sweep import AgentWorkload, Name, ServerSpec, Warmup
+from contracts.sweep import ServerSpec, Warmup
+from contracts.workloads import Name, Workload
 
 PROMPTS_VERSION = "1"
 """Version of the agent's prompt files (``worker/workloads/agent/prompts/``): part of what is measured."""
@@ -16,7 +17,7 @@ class JobSpec(Strict):
     """Frozen; ``job_id`` hashes what is measured, not when, where or under which sweep's name."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    kind: Literal["agent"] = "agent"
+    kind: Literal["agent", "agent-pair", "prompts"] = "agent"
     sweep: Name
     execution: str
     configuration: Configuration
@@ -26,9 +27,9 @@ class JobSpec(Strict):
     """1-based: the randomised block that the job belongs to."""
     load: int | None = None
     """1-based: the load of its plot that the run belongs to; ``None``: the order knows no plots."""
-    workload: AgentWorkload
+    workload: Workload
     corpus_digest: str
-    """Content hash of the files below the workload's paths (:mod:`contracts.corpus`)."""
+    """Content hash of what the workload reads: the files below its paths (:mod:`contracts.corpus`), or its prompts' file."""
     base_dir: str
     """Folder that relative paths are relative to, on the producer's machine."""
     server: ServerSpec

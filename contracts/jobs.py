@@ -66,6 +66,7 @@ class JobMaker:
         """Return the job itself."""
         spec, configuration = self.spec, planned.configuration
         return JobSpec(
+            kind=spec.workload.kind,
             sweep=spec.name,
             execution=self.execution,
             configuration=configuration,
@@ -77,7 +78,9 @@ class JobMaker:
             base_dir=self.base_dir,
             server=spec.server,
             warmup=spec.warmup,
-            reset=configuration.parameters.num_gpu is None and configuration.model in self._num_gpu_given,
+            reset=any(
+                given is None and model in self._num_gpu_given for model, given in _num_gpu(configuration)
+            ),
             deadline_s=spec.deadline,
             pool=spec.pool,
         )
@@ -118,5 +121,12 @@ class JobMaker:
     @cached_property
     def _num_gpu_given(self) -> frozenset[str]:
         """Models that Ollama would run with another configuration's num_gpu where one gives none (docs/servers.md)."""
-        given = (c.model for c in self.configurations if c.parameters.num_gpu is not None)
+        given = (model for c in self.configurations for model, number in _num_gpu(c) if number is not None)
         return frozenset(given) if self.spec.server.kind == "ollama" else frozenset()
+
+
+def _num_gpu(configuration: Configuration) -> list[tuple[str, int | None]]:
+    """Return each model that it runs with its num_gpu."""
+    if configuration.agents:
+        return [(role.model, role.parameters.num_gpu) for role in configuration.agents]
+    return [(configuration.model, configuration.parameters.num_gpu)]

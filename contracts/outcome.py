@@ -9,18 +9,42 @@ from pydantic import Field
 
 from contracts.base import SCHEMA_VERSION, Strict
 from contracts.call import CallResult, Outcome
-from contracts.configuration import Configuration
+from contracts.configuration import AgentRole, Configuration
 from contracts.telemetry import StageTelemetry
 
 Phase = Literal["warmup", "measured"]
+
+
+class AskedLoad(Strict):
+    """Where a stage belongs in a load, and what was asked of the load."""
+
+    step: int = 1
+    """1-based: a search has several."""
+    request: int | None = None
+    """1-based, in the order of their being due; ``None``: the stage is the load as a whole."""
+    turn: int | None = None
+    """1-based turn of its conversation; ``None``: it is no conversation."""
+    concurrency: int | None = None
+    """Requests at a time, of a closed loop."""
+    rate: float | None = None
+    """Requests per second, of an open loop."""
+    input_tokens: int | None = None
+    """Asked length of a made prompt."""
+    output_tokens: int | None = None
+    """Asked length of the answer."""
+    due_ns: int | None = None
+    """When the request was scheduled; of a closed loop when its user was free for it."""
 
 
 class StageResult(Strict):
     """One timed part of a run. An LLM stage holds one call, ``ingest`` none."""
 
     stage: str
-    """``unload``, ``warmup``, ``ingest``, ``analysis``, ``report``."""
+    """``unload``, ``warmup``, ``ingest``, ``analysis``, ``report``; of a load, ``load`` (as a whole, no call) and
+    ``request`` (each of its requests)."""
     agent: str = "chimera"
+    asked: AskedLoad | None = None
+    """Of a load and its requests: what was asked for."""
     phase: Phase = "measured"
     outcome: Outcome
     reason: str | None = None
@@ -104,6 +128,16 @@ class AgentResult(Strict):
     report_text: str = ""
 
 
+class AgentOutcome(Strict):
+    """One of the agents that ran at the same time."""
+
+    role: AgentRole
+    server: ServerIdentity | None = None
+    result: AgentResult = AgentResult()
+    exec_s: float | None = None
+    """From the barrier, at which the calls of all agents begin, to the end of its last stage, s."""
+
+
 class JobOutcome(Strict):
     """What became of a job: always an object, never an exception."""
 
@@ -132,13 +166,16 @@ class JobOutcome(Strict):
     """Why the job could not be carried out as a whole; ``None`` where its stages tell all."""
     stages: tuple[StageResult, ...] = ()
     agent_result: AgentResult = AgentResult()
+    agents: tuple[AgentOutcome, ...] = ()
+    """Of the workload ``agent-pair``, in the configuration's order."""
     wall_s: float | None = None
-    """From the start of ingest to the end of the last stage, seconds."""
+    """From the start of ingest to the end of the last stage, seconds; of several agents from their barrier, of a load
+    from its first request."""
 
     @property
     def failed(self) -> bool:
-        """Whether any measured stage is not valid (or none was reached)."""
-        measured = [s for s in self.stages if s.phase == "measured"]
+        """Whether any measured stage is not valid (or none was reached). Of a load the load as a whole is the stage."""
+        measured = self._measured
         return self.problem is not None or not measured or not all(s.outcome.valid for s in measured)
 
     @property
@@ -146,8 +183,15 @@ class JobOutcome(Strict):
         """What the job failed by: the outcome of its first measured stage that is not valid; ``None``: it did not fail."""
         if not self.failed:
             return None
-        measured = [s.outcome for s in self.stages if s.phase == "measured"]
-        return next((o.value for o in measured if not o.valid), Outcome.LOST.value)
+        return next((s.outcome.value for s in self._measured if not s.outcome.valid), Outcome.LOST.value)
+
+    @property
+    def _measured(self) -> list[StageResult]:
+        return [
+            stage
+            for stage in self.stages
+            if stage.phase == "measured" and (stage.asked is None or stage.asked.request is None)
+        ]
 
     def receipt(self) -> dict[str, Any]:
         """Return what the Celery task returns: tiny, msgpack-able."""

@@ -49,10 +49,19 @@ class Unit:
 def plot_of(configuration: Configuration) -> str:
     """Return the key of the plot: ``model=gemma3,num_ctx=4096,num_gpu=default``.
 
-    All axes are written, also those left to the server: no model's name can make two plots one.
+    All axes are written, also those left to the server: no model's name can make two plots one. Of several agents each
+    way of loading is written, once.
     """
-    values = (configuration.model, configuration.parameters.num_ctx, configuration.parameters.num_gpu)
-    return ",".join(f"{axis}={format_value(value)}" for axis, value in zip(RELOADING, values, strict=True))
+    runs = [(role.model, role.parameters) for role in configuration.agents]
+    runs = runs or [(configuration.model, configuration.parameters)]
+    keys = (
+        ",".join(
+            f"{axis}={format_value(value)}"
+            for axis, value in zip(RELOADING, (model, given.num_ctx, given.num_gpu), strict=True)
+        )
+        for model, given in runs
+    )
+    return " + ".join(sorted(set(keys)))
 
 
 def has_plots(spec: SweepSpec, configurations: Sequence[Configuration]) -> bool:

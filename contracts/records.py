@@ -15,6 +15,7 @@ from contracts.base import SCHEMA_VERSION, Strict
 from contracts.call import ArrivalClock, CallTiming, Degeneration, Outcome
 from contracts.diagnosis import Diagnosis
 from contracts.formulas import (
+    counted_tokens,
     duration_ms,
     frame_tokens,
     gaps_ms,
@@ -42,6 +43,22 @@ class StageRecord(Strict):
     outcome: Outcome | None = None
     """``None`` in foreign data: then it is inferred by the rule that the report states."""
     reason: str | None = None
+    agents: int | None = None
+    """How many agents ran at the same time; 1: this one was measured alone, to compare with; ``None``: the workload knows
+    one agent only."""
+    server: str | None = None
+    """Which of the slot's further servers the agent used; ``None``: the slot's own."""
+    step: int | None = None
+    """1-based step of a load, as are the five below of a load (:class:`contracts.outcome.AskedLoad`)."""
+    request: int | None = None
+    turn: int | None = None
+    asked_concurrency: int | None = None
+    asked_rate: float | None = None
+    asked_input_tokens: int | None = None
+    asked_output_tokens: int | None = None
+    due_ns: int | None = None
+    """When the request was scheduled, and ``sent_ns`` when it was sent, by the clock of started_ns."""
+    sent_ns: int | None = None
     degeneration: Degeneration | None = None
     suspect: tuple[str, ...] | None = None
     """Why the worker itself does not trust the call's times; empty: nothing spoke against them."""
@@ -52,6 +69,8 @@ class StageRecord(Strict):
     throughput_tok_s: float | None = None
     throughput_source: Literal["server", "client"] | None = None
     tokens: int | None = None
+    tokens_source: Literal["server", "stream"] | None = None
+    """Who counted ``tokens``: the server at the end, or we, what it told frame by frame. ``None`` in foreign data."""
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     total_duration_ms: float | None = None
@@ -120,6 +139,10 @@ class StageRecord(Strict):
 
 
 INGEST_STAGE = "ingest"
+LOAD_STAGE = "load"
+"""A load as a whole: no call, as ingest is none."""
+REQUEST_STAGE = "request"
+"""One request of a load."""
 
 
 def records_of(outcome: JobOutcome) -> Iterator[StageRecord]:
@@ -132,6 +155,12 @@ def records_of(outcome: JobOutcome) -> Iterator[StageRecord]:
 
 
 def _record(outcome: JobOutcome, stage: StageResult) -> StageRecord:
+    one = next((one for one in outcome.agents if one.role.label == stage.agent), None)
+    model, parameters = outcome.configuration.model, outcome.configuration.parameters
+    server, result, exec_s, agents = outcome.server, outcome.agent_result, outcome.wall_s, None
+    if one is not None:
+        model, parameters, agents = one.role.model, one.role.parameters, len(outcome.agents)
+        server, result, exec_s = one.server, one.result, one.exec_s
     fields: dict[str, object] = {
         "config": outcome.configuration.name,
         "agent": stage.agent,
@@ -140,10 +169,12 @@ def _record(outcome: JobOutcome, stage: StageResult) -> StageRecord:
         "phase": stage.phase,
         "outcome": stage.outcome,
         "reason": stage.reason,
-        "exec_s": outcome.wall_s,
+        "agents": agents,
+        "server": one.role.server if one is not None else None,
+        "exec_s": exec_s,
         "wall_s": outcome.wall_s,
-        "model": outcome.configuration.model,
-        "parameters": outcome.configuration.parameters.given(),
+        "model": model,
+        "parameters": parameters.given(),
         "sweep": outcome.sweep,
         "execution": outcome.execution,
         "config_id": outcome.configuration.id,
@@ -154,45 +185,62 @@ def _record(outcome: JobOutcome, stage: StageResult) -> StageRecord:
         "slot": outcome.slot,
         "pool": outcome.pool,
         "host": outcome.host.host if outcome.host else None,
-        "server_version": outcome.server.version if outcome.server else None,
-        "model_digest": outcome.server.digest if outcome.server else None,
-        "quantisation": outcome.server.quantisation if outcome.server else None,
-        "context": outcome.server.context if outcome.server else None,
-        "model_layers": outcome.server.layers if outcome.server else None,
-        "model_context_max": outcome.server.context_max if outcome.server else None,
-        "model_bytes": outcome.server.size_bytes if outcome.server else None,
-        "model_vram_bytes": outcome.server.vram_bytes if outcome.server else None,
+        "server_version": server.version if server else None,
+        "model_digest": server.digest if server else None,
+        "quantisation": server.quantisation if server else None,
+        "context": server.context if server else None,
+        "model_layers": server.layers if server else None,
+        "model_context_max": server.context_max if server else None,
+        "model_bytes": server.size_bytes if server else None,
+        "model_vram_bytes": server.vram_bytes if server else None,
         "telemetry": stage.telemetry,
         "boot_id": outcome.boot_id,
         "started_at": stage.started_at,
         "started_ns": stage.started_ns,
         "ended_ns": stage.ended_ns,
     }
-    ingest = outcome.agent_result.ingest
+    if stage.asked is not None:
+        asked = stage.asked
+        fields |= {
+            "step": asked.step,
+            "request": asked.request,
+            "turn": asked.turn,
+            "asked_concurrency": asked.concurrency,
+            "asked_rate": asked.rate,
+            "asked_input_tokens": asked.input_tokens,
+            "asked_output_tokens": asked.output_tokens,
+            "due_ns": asked.due_ns,
+        }
+    ingest = result.ingest
     if stage.stage == INGEST_STAGE and ingest is not None:
         fields |= {
             "total_duration_ms": ms(stage.ended_ns - stage.started_ns),
             "files_total": ingest.files_total,
             "data_summary": ingest.data_summary,
         }
+    if stage.stage == LOAD_STAGE:
+        fields["total_duration_ms"] = ms(stage.ended_ns - stage.started_ns)
     if stage.stage == "analysis":
         fields |= {
-            "findings": outcome.agent_result.findings,
-            "recommendations": outcome.agent_result.recommendations,
+            "findings": result.findings,
+            "recommendations": result.recommendations,
         }
     if stage.call is not None:
         timing, counters = stage.call.timing, stage.call.counters
         rate, source = throughput_tok_s(timing, counters)
+        tokens, source_of_tokens = counted_tokens(timing, counters)
         fields |= {
             "degeneration": stage.call.degeneration,
             "suspect": stage.call.diagnosis.suspect if stage.call.diagnosis else None,
+            "sent_ns": timing.sent_ns,
             "ttft_ms": ttft_ms(timing),
             "reasoning_ttft_ms": reasoning_ttft_ms(timing),
             "connect_ms": ms(timing.connect_ns),
             "arrival_clock": timing.clock,
             "throughput_tok_s": rate,
             "throughput_source": source,
-            "tokens": counters.tokens,
+            "tokens": tokens,
+            "tokens_source": source_of_tokens,
             "prompt_tokens": counters.prompt_tokens,
             "cached_tokens": counters.cached_tokens,
             "total_duration_ms": duration_ms(timing),
@@ -200,9 +248,9 @@ def _record(outcome: JobOutcome, stage: StageResult) -> StageRecord:
             "eval_ms": ms(counters.eval_ns),
             "eval_tokens": counters.eval_tokens,
             "load_ms": ms(counters.load_ns),
-            "itl_mean_ms": itl_mean_ms(timing, counters.tokens),
+            "itl_mean_ms": itl_mean_ms(timing, tokens),
             "gaps_ms": gaps_ms(timing),
-            "frame_tokens": frame_tokens(timing, counters.tokens) if timing.text_ns else None,
+            "frame_tokens": frame_tokens(timing, tokens) if timing.text_ns else None,
             "response_chars": len(stage.call.text),
             "reasoning_chars": stage.call.reasoning_chars,
             "text_hash": stage.call.text_hash,

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     Discriminator,
     Field,
-    StringConstraints,
     Tag,
     ValidationInfo,
     field_validator,
@@ -17,10 +16,13 @@ from pydantic import (
 
 from contracts.base import SCHEMA_VERSION, Strict
 from contracts.configuration import (
+    LOAD_NAMES,
+    Concurrency,
     NumCtx,
     NumGpu,
     NumPredict,
     Parameters,
+    Rate,
     RepeatPenalty,
     SamplerSeed,
     Temperature,
@@ -28,10 +30,8 @@ from contracts.configuration import (
     TopP,
 )
 from contracts.quantities import Duration, Fraction
+from contracts.workloads import AgentPairWorkload, Name, NonEmpty, PromptsWorkload, Workload
 
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 ServerKind = Literal["ollama", "openai", "llama.cpp"]
 
 SET_AT_START: dict[ServerKind, frozenset[str]] = {
@@ -46,20 +46,6 @@ CAN_UNLOAD: frozenset[ServerKind] = frozenset({"ollama"})
 """Servers that let go of a model when asked."""
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, strict=True)]
-
-
-class AgentWorkload(Strict):
-    """The Chimera agent: ingest → analysis → report over the files below ``paths``."""
-
-    kind: Literal["agent"] = "agent"
-    paths: Annotated[tuple[NonEmpty, ...], Field(min_length=1)]
-    """Roots to walk, in order; relative ones are relative to the sweep file's folder."""
-    digest_tokens: Annotated[int, Field(ge=64, le=100_000)] = 512
-    """Budget of the table digest in the prompt, tokens (estimated at 3 characters a token)."""
-    structured: Literal["auto", "off"] = "auto"
-    """``auto``: ask for findings as JSON by a schema where the server supports it."""
-    min_words: Annotated[int, Field(ge=0, le=1000, strict=True)] = 10
-    """A complete answer with fewer words is ``degenerate`` (short). A length limit makes none too short."""
 
 
 class Timeouts(Strict):
@@ -166,6 +152,10 @@ class Axes(Strict):
     repeat_penalty: tuple[RepeatPenalty | None, ...] | None = Field(None, min_length=1)
     num_predict: tuple[NumPredict | None, ...] | None = Field(None, min_length=1)
     seed: tuple[SamplerSeed | None, ...] | None = Field(None, min_length=1)
+    concurrency: tuple[Concurrency, ...] | None = Field(None, min_length=1)
+    """Requests at a time, of the workload ``prompts``."""
+    rate: tuple[Rate, ...] | None = Field(None, min_length=1)
+    """Requests per second, of the workload ``prompts``."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -216,7 +206,7 @@ class SweepSpec(Strict):
 
     schema_version: Literal[1] = SCHEMA_VERSION
     name: Name
-    workload: AgentWorkload
+    workload: Workload
     server: ServerSpec
     model: NonEmpty | None = None
     """The model of every configuration, unless ``model`` is an axis."""
@@ -294,6 +284,40 @@ class SweepSpec(Strict):
                 f"{server.kind!r}: it takes them when it is started"
             )
         return value
+
+    @model_validator(mode="after")
+    def _load_fits(self) -> SweepSpec:
+        axes = self.axes.given()
+        named = {*axes, *(name for point in self.include for name in point.named())} & LOAD_NAMES
+        if not isinstance(self.workload, PromptsWorkload):
+            if named:
+                raise ValueError(f"axes: {' and '.join(sorted(named))}: only for the workload 'prompts'")
+            return self
+        if self.workload.search is not None and named:
+            raise ValueError(
+                f"workload.search: looks for the load itself; leave out {', '.join(sorted(named))}"
+            )
+        if axes.keys() >= LOAD_NAMES:
+            raise ValueError("axes: concurrency and rate are two ways to load a server: sweep one of them")
+        if self.until_precise and self.workload.search is not None:
+            raise ValueError("runs: a search can't run until precise; give a number of runs")
+        return self
+
+    @model_validator(mode="after")
+    def _agents_fit(self) -> SweepSpec:
+        if not isinstance(self.workload, AgentPairWorkload):
+            return self
+        given = {name for agent in self.workload.agents for name in agent.parameters.given()}
+        refused = sorted(given & SET_AT_START[self.server.kind])
+        if refused:
+            raise ValueError(
+                f"workload.agents: {' and '.join(refused)} can't be set by a request to a server of kind {self.server.kind!r}"
+            )
+        if self.until_precise:
+            raise ValueError(
+                "runs: agents that run at the same time can't run until precise; give a number of runs"
+            )
+        return self
 
     @field_validator("warmup")
     @classmethod

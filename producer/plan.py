@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from contracts.base import SCHEMA_VERSION, content_hash
-from contracts.configuration import PARAMETER_NAMES, Configuration, Parameters, format_value
-from contracts.corpus import digest, discover, resolve_roots, root_names
+from contracts.configuration import LOAD_NAMES, PARAMETER_NAMES, Configuration, Parameters, format_value
 from contracts.failures import InputError
 from contracts.job import PROMPTS_VERSION
 from contracts.jobs import JobMaker
 from contracts.plots import Unit, has_plots, loads_of, plot_of, units_at_start
 from contracts.sweep import Point, SweepSpec
+from contracts.workloads import AgentPairWorkload, PromptsWorkload
+from producer.material import check_requests, material
+from producer.pairs import paired
 from producer.sweep_file import where
 
 MAX_JOBS = 1_000_000
@@ -30,7 +32,9 @@ class Plan:
     spec: SweepSpec
     sweep_file: Path
     corpus_digest: str
+    """Of what the workload reads (:func:`producer.material.material`)."""
     files: int
+    """That it reads; of the workload ``prompts`` the conversations."""
     configurations: tuple[Configuration, ...]
 
     @property
@@ -61,7 +65,7 @@ class Plan:
         """The configuration that the sweep file makes the baseline."""
         if self.spec.baseline is None:
             return None
-        return next(c for c in self.configurations if _is_at(c, self.spec.baseline))
+        return next(c for c in self.configurations if len(c.agents) != 1 and _is_at(c, self.spec.baseline))
 
     def units(self) -> Iterator[Unit]:
         """Yield what is published at the start, in its order: jobs, or units of jobs that one slot takes together."""
@@ -88,19 +92,10 @@ def make_plan(spec: SweepSpec, sweep_file: Path) -> Plan:
     """Plan a sweep whose file is ``sweep_file``.
 
     Raises:
-        InputError: no configuration is left, or a workload path can't be read or holds no file.
+        InputError: no configuration is left, or what the workload reads can't be read or holds nothing.
     """
     base_dir = sweep_file.resolve().parent
-    try:
-        paths = spec.workload.paths
-        files = discover(resolve_roots(paths, base_dir), root_names(paths))
-        corpus_digest = digest(files)
-    except (OSError, ValueError, RuntimeError) as error:  # the latter two: a NUL, or ~ of nobody
-        raise InputError(f"{sweep_file}: workload.paths: {error}") from None
-    if not files:
-        raise InputError(
-            f"{sweep_file}: workload.paths: no csv, json or md file below {list(spec.workload.paths)}"
-        )
+    material_digest, files = material(spec.workload, base_dir, sweep_file)
     try:
         points = configurations(spec)
     except InputError as error:
@@ -108,8 +103,15 @@ def make_plan(spec: SweepSpec, sweep_file: Path) -> Plan:
     if not points:
         raise InputError(f"{sweep_file}: exclude: leaves no configuration")
     _check_baseline(spec, points, sweep_file)
+    if isinstance(spec.workload, AgentPairWorkload):
+        try:
+            points = paired(points, spec.workload, base_dir)
+        except InputError as error:
+            raise InputError(f"{sweep_file}: {error}") from None
+    if isinstance(spec.workload, PromptsWorkload):
+        check_requests(spec.workload, points, sweep_file)
     _check_limit(spec, points, sweep_file)
-    return Plan(spec, sweep_file, corpus_digest, len(files), points)
+    return Plan(spec, sweep_file, material_digest, files, points)
 
 
 def configurations(spec: SweepSpec) -> tuple[Configuration, ...]:
@@ -119,6 +121,12 @@ def configurations(spec: SweepSpec) -> tuple[Configuration, ...]:
         InputError: too many, or two that can't be told apart by name.
     """
     axes = spec.axes.given() if spec.model is None else {"model": (spec.model,), **spec.axes.given()}
+    if (
+        isinstance(spec.workload, PromptsWorkload)
+        and spec.workload.search is None
+        and not LOAD_NAMES & axes.keys()
+    ):
+        axes = {**axes, "concurrency": (1,)}
     jobs = spec.most_runs * math.prod(len(values) for values in axes.values())
     if jobs > MAX_JOBS:
         raise InputError(f"axes: their product makes {jobs} jobs, more than {MAX_JOBS}")

@@ -16,6 +16,7 @@ from contracts.metrics import LOOPBACK, serve_store
 from contracts.redis_client import check, connect
 from contracts.slots import SlotStatus
 from contracts.store import Store
+from contracts.workloads import CorpusWorkload
 from dispatch.dispatcher import Dispatcher
 from dispatch.generation import start_generation
 from dispatch.steward import Steward
@@ -211,6 +212,7 @@ def take_up(store: Store, execution: str) -> None:
 def _begin(store: Store, plan: Plan, slots: list[SlotStatus]) -> Manifest:
     balanced = plan.spec.order.placement == "balanced"
     manifest = make_manifest(plan, tuple(sorted(slot.slot for slot in slots)) if balanced else ())
-    facts = facts_below(plan.spec.workload.paths, plan.base_dir)
+    workload = plan.spec.workload
+    facts = facts_below(workload.paths, plan.base_dir) if isinstance(workload, CorpusWorkload) else None
     store.begin(manifest, facts, status="paused", base_dir=str(plan.base_dir))
     return manifest

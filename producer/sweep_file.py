@@ -12,7 +12,8 @@ from pydantic_core import ErrorDetails
 
 from contracts.configuration import AXIS_NAMES
 from contracts.failures import InputError
-from contracts.sweep import AgentWorkload, Axes, OrderSpec, Point, RunsSpec, ServerSpec, SweepSpec
+from contracts.sweep import Axes, OrderSpec, Point, RunsSpec, ServerSpec, SweepSpec
+from contracts.workloads import AgentWorkload
 
 Location = tuple[str | int, ...]
 

@@ -25,7 +25,7 @@ from contracts.settings import (
 )
 from contracts.slots import SlotStatus
 from contracts.store import Store
-from contracts.sweep import NAME_PATTERN
+from contracts.workloads import NAME_PATTERN
 from worker.slot import probe
 from worker.stopping import DEFAULT_GRACE_S, GRACE
 

@@ -17,6 +17,7 @@ from contracts.failures import ChimeraError
 from contracts.job import JobSpec
 from contracts.outcome import AgentResult, HostIdentity, JobOutcome, ServerIdentity, StageResult
 from contracts.settings import DATA_ROOT, WorkerSettings
+from contracts.workloads import AgentWorkload
 from worker.measurement.clock import now_ns
 from worker.measurement.loop import WatchedLoop
 from worker.preparation import NotPrepared, prepare
@@ -101,6 +102,8 @@ def unmeasured(spec: JobSpec, started: Started, reason: str) -> JobOutcome:
 
 
 async def _measure(spec: JobSpec, started: Started) -> Measured:
+    assert isinstance(spec.workload, AgentWorkload)
+    workload = spec.workload
     server = open_server(spec.server, started.settings.server)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + spec.deadline_s
@@ -130,11 +133,11 @@ async def _measure(spec: JobSpec, started: Started) -> Measured:
         data_root = os.environ.get(DATA_ROOT)
         base = Path(data_root or spec.base_dir)
         run = await run_agent(
-            spec.workload,
-            resolve_roots(spec.workload.paths, base),
+            workload,
+            resolve_roots(workload.paths, base),
             ask,
             expected_digest=spec.corpus_digest,
-            use_schema=spec.workload.structured == "auto" and server.supports_schema,
+            use_schema=workload.structured == "auto" and server.supports_schema,
             inside=Path(data_root) if data_root else None,
         )
         identity = await _identity_after(server, spec, (*prepared, *run.stages)) or before

@@ -11,6 +11,7 @@ from contracts.configuration import Parameters
 from contracts.job import JobSpec
 from contracts.outcome import StageResult
 from contracts.plots import plot_of
+from contracts.workloads import CorpusWorkload
 from worker.measurement.clock import now_ns
 from worker.servers import ModelServer
 from worker.workloads.agent import WARMUP_PROMPT
@@ -62,7 +63,10 @@ async def prepare(spec: JobSpec, server: ModelServer, call: Call) -> tuple[Stage
     warmups = 0 if spec.warmup == "unload" else spec.warmup
     short = spec.configuration.parameters.model_copy(update={"num_predict": WARMUP_TOKENS})
     # llama.cpp takes seconds for the first schema of its life, which no counter shows.
-    structured = spec.workload.structured == "auto" and server.supports_schema
+    workload = spec.workload
+    structured = (
+        isinstance(workload, CorpusWorkload) and workload.structured == "auto" and server.supports_schema
+    )
     schema = load_prompts().answer_schema if structured else None
     for _ in range(warmups):
         stages.append(await _warmup(call, short, schema))

@@ -60,7 +60,7 @@ class LlamaCppServer(StreamClient):
         return f"llama.cpp keeps {model} for as long as it runs"
 
     def unsupported_parameters(self, parameters: Parameters) -> list[str]:
-        return [name for name in parameters.given() if name not in _NAMES]
+        return [name for name in parameters.sent() if name not in _NAMES]
 
     async def record(self, request: CallRequest, timeout_s: float) -> Recording:
         unsupported = self.unsupported_parameters(request.parameters)
@@ -78,7 +78,7 @@ def native_request(spec: ServerSpec, request: CallRequest) -> StreamRequest:
         "prompt": f"{request.system}\n\n{request.prompt}" if request.system else request.prompt,
         "stream": True,
     }
-    payload |= {_NAMES[name]: value for name, value in request.parameters.given().items()}
+    payload |= {_NAMES[name]: value for name, value in request.parameters.sent().items()}
     if spec.prompt_cache is not None:
         payload["cache_prompt"] = spec.prompt_cache
     if request.answer_schema is not None:

@@ -133,7 +133,7 @@ def generate_request(request: CallRequest) -> StreamRequest:
         "model": request.model,
         "prompt": request.prompt,
         "stream": True,
-        "options": request.parameters.given(),
+        "options": request.parameters.sent(),
     }
     if request.system is not None:
         payload["system"] = request.system

@@ -27,7 +27,7 @@ def unsupported(spec: ServerSpec, flavour: Flavour | None, parameters: Parameter
     ``num_gpu`` and ``num_ctx`` are fixed when such a server starts.
     """
     known = _STANDARD.keys() | _EXTENSIONS.get(flavour, {}).keys()
-    names = [name for name in parameters.given() if name not in known]
+    names = [name for name in parameters.sent() if name not in known]
     if spec.prompt_cache is not None and flavour is not Flavour.LLAMA_CPP:
         names.append("prompt_cache")
     return names
@@ -52,7 +52,7 @@ def completion_request(spec: ServerSpec, flavour: Flavour | None, request: CallR
     }
     if flavour is Flavour.VLLM:  # tells how many tokens each chunk holds
         payload["stream_options"]["continuous_usage_stats"] = True
-    payload |= {names[name]: value for name, value in request.parameters.given().items() if name in names}
+    payload |= {names[name]: value for name, value in request.parameters.sent().items() if name in names}
     if spec.prompt_cache is not None and flavour is Flavour.LLAMA_CPP:
         payload["cache_prompt"] = spec.prompt_cache
     schema = request.answer_schema if takes_schema(spec.api, flavour) else None

@@ -13,7 +13,8 @@ from contracts.job import JobSpec
 from contracts.records import records_of
 from contracts.settings import WorkerSettings
 from contracts.store.jobs import pack, unpack
-from contracts.sweep import AgentWorkload, ServerSpec
+from contracts.sweep import ServerSpec
+from contracts.workloads import AgentWorkload
 from worker.job import Started
 
 MS = 1_000_000

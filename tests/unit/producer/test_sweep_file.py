@@ -68,7 +68,7 @@ def test_a_valid_file_gives_its_spec(tmp_path: Path) -> None:
         ("name: test", "name: ../up", "name: string should match pattern"),
         ("name: test", "name: test\nname: again", "name: stands twice (first in line 1)"),
         ("runs: 3", "runs: [3", "not YAML:"),
-        ("kind: agent", "kind: agents", "workload.kind: input should be 'agent' (got 'agents')"),
+        ("kind: agent", "kind: agents", "workload: kind: must be agent, agent-pair or prompts"),
         ("deadline: 20", "deadline: .inf", "deadline: input should be a finite number"),
     ],
 )

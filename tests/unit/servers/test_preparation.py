@@ -9,7 +9,8 @@ import pytest
 from contracts.call import CallResult, Outcome
 from contracts.configuration import Configuration, Parameters
 from contracts.job import JobSpec
-from contracts.sweep import AgentWorkload, ServerSpec
+from contracts.sweep import ServerSpec
+from contracts.workloads import AgentWorkload
 from worker.preparation import WARMUP_TOKENS, NotPrepared, prepare
 from worker.servers.verdict import not_sent
 

@@ -10,7 +10,7 @@ import pytest
 
 from contracts.call import CallResult, CallTiming, Outcome
 from contracts.corpus import digest, discover
-from contracts.sweep import AgentWorkload
+from contracts.workloads import AgentWorkload
 from worker.measurement.clock import now_ns, utc_now
 from worker.workloads.agent import STAGES, WARMUP_PROMPT, AgentRun, run_agent
 from worker.workloads.agent.prompts import load_prompts

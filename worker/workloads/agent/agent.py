@@ -11,7 +11,7 @@ from typing import Any
 from contracts.call import CallResult, Outcome
 from contracts.corpus import discover, root_names
 from contracts.outcome import AgentResult, StageResult
-from contracts.sweep import AgentWorkload
+from contracts.workloads import AgentWorkload
 from worker.measurement.clock import now_ns, utc_now
 from worker.workloads.agent.digest import table_digest
 from worker.workloads.agent.findings import Answer, parse_answer

@@ -1,0 +1,195 @@
+"""The formulas of a load: which of its requests count, what was achieved, and whether the server kept up.
+
+Both sides use them: the worker, while it looks for the saturation point, and the analysis. Times are integer
+nanoseconds of one clock; ``None`` is what never happened or is not known.
+
+**Ramp rule.** A closed loop is at its load from when each of its first ``concurrency`` requests has ended until the last
+request is sent. An open loop counts from a tenth of its schedule (first to last scheduled time) until the last scheduled time.
+Requests that are *due* in that window count for latencies, and what happens within it for rates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contracts.formulas import NS_PER_MS, NS_PER_S
+from contracts.workloads import Slo
+
+OPEN_RAMP = 0.1
+"""Part of an open loop's schedule that is its ramp-up."""
+BACKLOG_SHARE = 0.1
+BACKLOG_MIN = 2.0
+"""A server keeps up where its backlog grows over the window by no more than this part of the requests that were due in it,
+or so many requests, whichever is more."""
+MOST_FAILED = 0.01
+"""And where no more than this part of them failed."""
+
+RULE = (
+    "Ramp-up and ramp-down are cut. A closed loop counts from when each of its first requests (as many as run at a time) has "
+    f"ended until the last is sent; an open loop from {OPEN_RAMP:.0%} of its schedule until the last scheduled time. Requests due "
+    "in that window count for latencies; rates are of what happens in it, where a request's tokens are taken as spread evenly "
+    "from its first token to its end. Under an open loop latencies are from the scheduled time: a client that waits with a request "
+    "because the server is slow must not hide it (coordinated omission); those from the sending are shown beside them."
+)
+KEEPS_UP = (
+    "A server keeps up with a load where the backlog (requests due and not ended) grows over the window by no more than "
+    f"{BACKLOG_SHARE:.0%} of the requests due in it, or {BACKLOG_MIN:g}, whichever is more, no more than {MOST_FAILED:.0%} of them fail, and, "
+    "where there is an SLO, the asked part of them keeps it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One request of a load, whatever became of it."""
+
+    due_ns: int
+    sent_ns: int | None
+    """``None``: it was never sent, as is ``first_ns`` for one without a first token."""
+    first_ns: int | None
+    end_ns: int
+    tokens: int | None
+    itl_ms: float | None
+    """Mean inter-token latency."""
+    ok: bool
+    """Its outcome is valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepFigures:
+    """One load as measured, over its window. Latencies are in the order of ``counted``."""
+
+    window_s: float | None
+    """``None``: there is no window (too few requests), and then no figure."""
+    requests: int
+    """All, with those of the ramps."""
+    counted: tuple[int, ...] = ()
+    """Places of the requests that were due in the window, failed ones too."""
+    failed: int = 0
+    """Of these."""
+    offered_rate: float | None = None
+    """Requests due in the window, per second: an open loop's asked rate, but for the luck of the draw."""
+    achieved_rate: float | None = None
+    """Requests that ended well in the window, per second."""
+    achieved_concurrency: float | None = None
+    """Mean number of requests that were sent and had not ended."""
+    output_tok_s: float | None = None
+    """Output tokens per second of all requests together; ``None`` where a request does not tell its tokens."""
+    backlog_growth: int | None = None
+    """Requests due and not ended at the window's end, less those at its beginning."""
+    good: int | None = None
+    """Counted requests that keep the SLO; ``None``: there is none. A failed one does not keep it."""
+    goodput: float | None = None
+    """The same per second."""
+    keeps_up: bool | None = None
+
+
+def window(requests: Sequence[Served], concurrency: int | None) -> tuple[int, int] | None:
+    """Return begin and end of the time at full load, ns; ``None``: there is none. ``concurrency``: of a closed loop."""
+    if not requests:
+        return None
+    if concurrency is None:
+        first, last = min(r.due_ns for r in requests), max(r.due_ns for r in requests)
+        begin, end = first + round((last - first) * OPEN_RAMP), last
+    else:
+        sent = sorted((r for r in requests if r.sent_ns is not None), key=lambda r: r.sent_ns or 0)
+        if len(sent) <= concurrency:
+            return None
+        begin, end = max(r.end_ns for r in sent[:concurrency]), sent[-1].sent_ns or 0
+    return (begin, end) if end > begin else None
+
+
+def step_figures(
+    requests: Sequence[Served],
+    *,
+    concurrency: int | None,
+    slo: Slo | None,
+    attainment: float | None = None,
+) -> StepFigures:
+    """Return what one load came to.
+
+    Args:
+        concurrency: requests at a time of a closed loop; ``None``: the loop is open.
+        attainment: part of the counted requests that must keep the SLO, for the server to keep up; ``None``: an SLO takes no
+            part in that.
+    """
+    found = window(requests, concurrency)
+    if found is None:
+        return StepFigures(None, len(requests))
+    begin, end = found
+    span_s = (end - begin) / NS_PER_S
+    counted = tuple(i for i, r in enumerate(requests) if begin <= r.due_ns <= end)
+    ended = sum(r.ok and begin < r.end_ns <= end for r in requests)
+    failed = sum(not requests[i].ok for i in counted)
+    growth = _backlog(requests, end) - _backlog(requests, begin)
+    good = (
+        None if slo is None else sum(is_good(requests[i], slo, from_due=concurrency is None) for i in counted)
+    )
+    return StepFigures(
+        window_s=span_s,
+        requests=len(requests),
+        counted=counted,
+        failed=failed,
+        offered_rate=len(counted) / span_s,
+        achieved_rate=ended / span_s,
+        achieved_concurrency=sum(_overlap(r.sent_ns, r.end_ns, begin, end) for r in requests) / (end - begin),
+        output_tok_s=_output_rate(requests, begin, end),
+        backlog_growth=growth,
+        good=good,
+        goodput=None if good is None else good / span_s,
+        keeps_up=_keeps_up(len(counted), growth, failed, good, attainment),
+    )
+
+
+def ttft_ms(request: Served, *, from_due: bool) -> float | None:
+    """Time to first token from the scheduled time, or from the sending."""
+    start = request.due_ns if from_due else request.sent_ns
+    return None if request.first_ns is None or start is None else (request.first_ns - start) / NS_PER_MS
+
+
+def latency_ms(request: Served, *, from_due: bool) -> float | None:
+    """Time to the end of the answer from the scheduled time, or from the sending."""
+    start = request.due_ns if from_due else request.sent_ns
+    return None if start is None else (request.end_ns - start) / NS_PER_MS
+
+
+def is_good(request: Served, slo: Slo, *, from_due: bool) -> bool:
+    """Whether a request keeps every limit; one that failed, or does not tell what is asked about, does not."""
+    if not request.ok:
+        return False
+    told = (
+        (slo.ttft_ms, ttft_ms(request, from_due=from_due)),
+        (slo.itl_ms, request.itl_ms),
+        (slo.latency_ms, latency_ms(request, from_due=from_due)),
+    )
+    return all(limit is None or (value is not None and value <= limit) for limit, value in told)
+
+
+def _keeps_up(
+    counted: int, growth: int, failed: int, good: int | None, attainment: float | None
+) -> bool | None:
+    if not counted:
+        return None
+    kept = growth <= max(BACKLOG_SHARE * counted, BACKLOG_MIN) and failed <= MOST_FAILED * counted
+    return kept and (attainment is None or good is None or good >= attainment * counted)
+
+
+def _backlog(requests: Sequence[Served], at: int) -> int:
+    return sum(r.due_ns <= at < r.end_ns for r in requests)
+
+
+def _overlap(start: int | None, stop: int, begin: int, end: int) -> int:
+    return 0 if start is None else max(0, min(stop, end) - max(start, begin))
+
+
+def _output_rate(requests: Sequence[Served], begin: int, end: int) -> float | None:
+    parts: list[float] = []
+    for r in requests:
+        if r.first_ns is None or not _overlap(r.first_ns, max(r.end_ns, r.first_ns + 1), begin, end):
+            continue
+        if r.tokens is None:
+            return None
+        lasted = max(r.end_ns - r.first_ns, 1)
+        parts.append(r.tokens * _overlap(r.first_ns, r.first_ns + lasted, begin, end) / lasted)
+    return math.fsum(parts) / ((end - begin) / NS_PER_S)

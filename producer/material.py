@@ -1,0 +1,58 @@
+"""What a workload reads, checked before anything is sent: files to ingest, or prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from contracts.configuration import Configuration
+from contracts.corpus import digest, discover, resolve_roots, root_names
+from contracts.failures import InputError
+from contracts.prompts_file import read_prompts
+from contracts.workloads import CorpusWorkload, PromptsWorkload, Workload
+from producer.sweep_file import where
+
+MADE = "synthetic"
+"""Digest of prompts that are made: the workload itself says all of them."""
+FEWEST_ROUNDS = 4
+"""Requests of a closed loop, for each that runs at a time: the first and the last are cut as ramps."""
+
+
+def material(workload: Workload, base_dir: Path, sweep_file: Path) -> tuple[str, int]:
+    """Return a content hash of what the workload reads, and how many files or conversations it is.
+
+    Raises:
+        InputError: it can't be read, or is nothing.
+    """
+    if isinstance(workload, CorpusWorkload):
+        try:
+            files = discover(resolve_roots(workload.paths, base_dir), root_names(workload.paths))
+            found = digest(files)
+        except (OSError, ValueError, RuntimeError) as error:  # the latter two: a NUL, or ~ of nobody
+            raise InputError(f"{sweep_file}: workload.paths: {error}") from None
+        if not files:
+            raise InputError(
+                f"{sweep_file}: workload.paths: no csv, json or md file below {list(workload.paths)}"
+            )
+        return found, len(files)
+    if workload.file is None:
+        return MADE, 0
+    try:
+        prompts = read_prompts(resolve_roots((workload.file,), base_dir)[0])
+    except (InputError, RuntimeError) as error:
+        raise InputError(f"{where(sweep_file, 'workload.file')}: {error}") from None
+    return prompts.digest, len(prompts.conversations)
+
+
+def check_requests(workload: PromptsWorkload, points: Iterable[Configuration], sweep_file: Path) -> None:
+    """Refuse a closed loop with so few requests that nothing is left of it without its ramps.
+
+    Raises:
+        InputError: names how many it takes.
+    """
+    most = max((c.parameters.concurrency or 0 for c in points), default=0)
+    if workload.requests is not None and workload.requests < FEWEST_ROUNDS * most:
+        raise InputError(
+            f"{where(sweep_file, 'workload.requests')}: {workload.requests} requests are too few for concurrency {most}: ramp-up "
+            f"and ramp-down are cut (at least {FEWEST_ROUNDS} for each at a time, {FEWEST_ROUNDS * most})"
+        )
