@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from itertools import product
 
+from analysis.judgement import NO_CALLS
 from analysis.models import ALL_STAGES, Excluded
 from analysis.table import Calls, Columns
 from contracts.call import Outcome
-from contracts.records import INGEST_STAGE
+from contracts.records import REQUEST_STAGE
 
 _DEFAULT_REASON = {
     Outcome.ABORTED: "the stream ended without the server's final record",
@@ -20,7 +21,7 @@ _DEFAULT_REASON = {
 
 
 def excluded(stages: Columns, calls: Calls, runs_planned: int | None) -> tuple[Excluded, ...]:
-    """Return the invalid calls, the failed ingests and the planned runs without an outcome, by run."""
+    """Return the invalid calls, the failed ingests and loads and the planned runs without an outcome, by run."""
     found = []
     if not all(calls.valid):
         left = calls.where([not valid for valid in calls.valid])
@@ -35,7 +36,7 @@ def excluded(stages: Columns, calls: Calls, runs_planned: int | None) -> tuple[E
         for run, stage, outcome, reason in zip(
             stages.run, stages.stage, stages.outcome, stages.reason, strict=True
         )
-        if stage == INGEST_STAGE and outcome is not None and outcome != "ok" and not Outcome(outcome).valid
+        if stage in NO_CALLS and outcome is not None and outcome != "ok" and not Outcome(outcome).valid
     ]
     seen = {run for run, warmup in zip(stages.run, stages.warmup, strict=True) if not warmup}
     found += [
@@ -60,8 +61,13 @@ def missing_stages(calls: Calls) -> list[tuple[int, str]]:
 
 
 def complete_runs(calls: Calls, excluded_: tuple[Excluded, ...]) -> frozenset[int]:
-    """Return the runs that have calls, all stages that others have, and nothing excluded."""
-    incomplete = {entry.run for entry in excluded_} | {run for run, _ in missing_stages(calls)}
+    """Return the runs that have calls, all stages that others have, and nothing excluded.
+
+    A failed request does not make its load incomplete: that requests fail is what a load is to show.
+    """
+    incomplete = {entry.run for entry in excluded_ if entry.stage != REQUEST_STAGE} | {
+        run for run, _ in missing_stages(calls)
+    }
     return frozenset(set(calls.run) - incomplete)
 
 

@@ -11,13 +11,24 @@ from analysis.rows import Row
 from analysis.table import Calls, Columns, Values
 from analysis.validity import infer_outcome
 from contracts.call import Outcome
-from contracts.records import INGEST_STAGE
+from contracts.records import INGEST_STAGE, LOAD_STAGE, REQUEST_STAGE
 
 UNLOAD_STAGE = "unload"
 """The model was taken out of the server's memory before the run; no call."""
 
-_STAGE_RANK = {UNLOAD_STAGE: 0, "warmup": 1, INGEST_STAGE: 2, "analysis": 3, "report": 4}
-_RUN, _STAGE = Row._fields.index("run"), Row._fields.index("stage")
+NO_CALLS = frozenset({INGEST_STAGE, LOAD_STAGE})
+"""Measured stages that hold no call of their own."""
+
+_STAGE_RANK = {
+    UNLOAD_STAGE: 0,
+    "warmup": 1,
+    INGEST_STAGE: 2,
+    LOAD_STAGE: 2,
+    "analysis": 3,
+    "report": 4,
+    REQUEST_STAGE: 5,
+}
+_RUN, _STAGE, _STEP, _REQUEST = (Row._fields.index(name) for name in ("run", "stage", "step", "request"))
 _OUTCOMES: dict[str | None, Outcome | None] = {None: None, **{o.value: o for o in Outcome}}
 _OK, _TRUNCATED = Outcome.OK, Outcome.TRUNCATED
 _VALID: dict[str | None, bool] = {None: True, **{o.value: o.valid for o in Outcome}}
@@ -31,17 +42,20 @@ def rank_of(stage: str) -> int:
 def in_order(rows: Iterable[Values]) -> list[Values]:
     """Sort by run and known stage; else keep the order. Jobs end in any order, a summary has one."""
     last = len(_STAGE_RANK)
-    return sorted(rows, key=lambda row: (row[_RUN], _STAGE_RANK.get(row[_STAGE], last)))
+    return sorted(
+        rows,
+        key=lambda row: (row[_RUN], _STAGE_RANK.get(row[_STAGE], last), row[_STEP] or 0, row[_REQUEST] or 0),
+    )
 
 
 def judge(stages: Columns) -> tuple[Calls, Calls]:
     """Return the measured calls and the warm-up calls of one configuration and agent.
 
-    Ingest and unload are no calls. Warm-up calls serve as further load times for the cold rule, and for
+    Ingest, unload and a load as a whole are no calls. Warm-up calls serve as further load times for the cold rule, and for
     nothing else. ``stages`` are in order (:func:`in_order`).
     """
     called = [
-        stage != INGEST_STAGE and not (warmup and stage == UNLOAD_STAGE)
+        stage not in NO_CALLS and not (warmup and stage == UNLOAD_STAGE)
         for stage, warmup in zip(stages.stage, stages.warmup, strict=True)
     ]
     calls = Columns(list(compress(stages.rows, called)))
@@ -96,6 +110,8 @@ def call_of(row: Values) -> Call:
     return Call(
         run=one["run"],
         stage=one["stage"],
+        step=one["step"],
+        request=one["request"],
         outcome=outcome,
         outcome_inferred=one["inferred"],
         reason=one["why"],

@@ -14,6 +14,7 @@ from analysis.rows import Sampled
 from analysis.same_text import same_text_words
 from analysis.table import Calls, Columns, known
 from contracts.call import Outcome
+from contracts.records import REQUEST_STAGE
 
 MANY_SUSPECT = 0.1
 """Above this share of suspect calls, those that are left may be a selection."""
@@ -30,6 +31,10 @@ _THROTTLED, _REASONS, _STEAL = (
 
 def notes(stages: Columns, calls: Calls, valid: Calls, texts: Sequence[SameText]) -> tuple[Note, ...]:
     """Return all notes; ``calls`` are the measured ones among ``stages``, ``valid`` the valid ones among these."""
+    if (
+        REQUEST_STAGE in calls.stage
+    ):  # of a load its own figures speak: single requests are many, short ones meant
+        return (*_identity(stages), *_suspect(calls), *_inferred(calls), *_sources(calls))
     return (
         *_identity(stages),
         *_suspect(calls),

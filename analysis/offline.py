@@ -29,7 +29,9 @@ from analysis.table import Values
 from contracts.manifest import Manifest
 from contracts.records import StageRecord
 
-_RUN, _STAGE, _WARMUP = (Row._fields.index(name) for name in ("run", "stage", "warmup"))
+_RUN, _STAGE, _WARMUP, _STEP, _REQUEST = (
+    Row._fields.index(name) for name in ("run", "stage", "warmup", "step", "request")
+)
 
 
 def summarise_results(
@@ -74,6 +76,7 @@ def summarise_results(
                     grounder=grounder,
                     sd=sd,
                     room=room,
+                    workload=manifest.spec.workload if manifest else None,
                 )
             )
         stages = sum(len(group.lines) for group in groups.values())
@@ -100,7 +103,10 @@ class _Group:
         seen: dict[tuple[object, ...], int] = {}
         for line, row in zip(self.lines, rows, strict=True):
             if not row[_WARMUP]:  # a run may have several
-                refuse_same(path, line, (config, agent, row[_RUN], row[_STAGE]), seen)
+                stage = (
+                    row[_STAGE] if row[_STEP] is None else f"{row[_STAGE]} {row[_STEP]}.{row[_REQUEST] or 0}"
+                )
+                refuse_same(path, line, (config, agent, row[_RUN], stage), seen)
 
 
 class _Records:

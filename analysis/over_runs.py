@@ -7,15 +7,18 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from analysis.load.runs import load_run_figures
 from analysis.models import OverRuns, RunFigures, StageOverRuns, ThroughputMethod
 from analysis.models.calls import own_load
 from analysis.rows import Sampled, time_of
 from analysis.statistics.description import Description
 from analysis.statistics.estimate import SdKind, estimate
 from analysis.statistics.total import total_count, total_float
-from analysis.table import Calls, Values, first_known, known, place
+from analysis.table import Calls, Columns, Values, first_known, known, place
 from contracts.formulas import NS_PER_MS, NS_PER_S
+from contracts.records import LOAD_STAGE, REQUEST_STAGE
 from contracts.telemetry import joules_per_token
+from contracts.workloads import PromptsWorkload, Workload
 
 _MS_PER_S = NS_PER_S / NS_PER_MS
 
@@ -45,11 +48,14 @@ _TOKENS, _EVAL_TOKENS, _EVAL_MS, _SOURCE = (
 _SLOT, _POOL, _HOST, _BLOCK, _LOAD, _STARTED = (
     place(name) for name in ("slot", "pool", "host", "block", "load", "started_us")
 )
+_EXEC, _WALL, _SENT = (place(name) for name in ("exec_s", "wall_s", "sent_ns"))
 _ENERGY, _THROTTLED = Sampled._fields.index("energy_j"), Sampled._fields.index("throttled")
 
 
-def throughput_method(valid: Calls) -> ThroughputMethod:
+def throughput_method(stages: Columns, valid: Calls) -> ThroughputMethod:
     """One method for all runs of a configuration: figures by different methods can't be averaged."""
+    if LOAD_STAGE in stages.stage or REQUEST_STAGE in stages.stage:
+        return "output_over_window"
     timed = all(
         decode_ms and (covered is not None or (source != "client" and tokens is not None))
         for decode_ms, covered, source, tokens in zip(
@@ -59,11 +65,24 @@ def throughput_method(valid: Calls) -> ThroughputMethod:
     return "tokens_over_eval_time" if timed else "mean_of_call_rates"
 
 
-def run_figures(calls: Calls, method: ThroughputMethod, complete: frozenset[int]) -> tuple[RunFigures, ...]:
-    """Return one figure a run of every metric, in the order of the runs."""
+def run_figures(
+    calls: Calls,
+    method: ThroughputMethod,
+    complete: frozenset[int],
+    stages: Columns | None = None,
+    workload: Workload | None = None,
+) -> tuple[RunFigures, ...]:
+    """Return one figure a run of every metric, in the order of the runs.
+
+    ``stages`` and ``workload`` are for loads: all rows, and what was asked, where that is known.
+    """
+    if method == "output_over_window":
+        asked = workload if isinstance(workload, PromptsWorkload) else None
+        return load_run_figures(stages or Columns([]), calls, complete, asked)
     made = _of_whole_runs(calls, method, complete)
     if made is None:
         made = [_run_figures(run, rows, method, run in complete) for run, rows in calls.by_run().items()]
+    made = list(map(_with_the_others, made, calls.by_run().values())) if _may_have_others(calls) else made
     return tuple(_without_loading(run) for run in made) if _some_cold(made) else tuple(made)
 
 
@@ -116,7 +135,33 @@ def stages_over_runs(
     """Estimate each stage over the runs in which its call is valid, in the order of first appearance."""
     runs = set(calls.run)
     return tuple(
-        _stage(stage, found, runs, planned, describe, sd) for stage, found in calls.by_stage().items()
+        _stage(stage, found, runs, planned, describe, sd)
+        for stage, found in calls.by_stage().items()
+        if stage != REQUEST_STAGE  # a run has many: its load's figures are over runs
+    )
+
+
+def _may_have_others(calls: Calls) -> bool:
+    """Whether other agents may have run at the same time: our own records tell, those of others may."""
+    return None in calls.config_id or any(agents is not None for agents in calls.agents)
+
+
+def _with_the_others(run: RunFigures, rows: Sequence[Values]) -> RunFigures:
+    """Add what figures of several agents are made of."""
+    ttfts = [row[_TTFT] for row in rows if row[_TTFT] is not None]
+    rates = [row[_RATE] for row in rows if row[_RATE] is not None]
+    busy = [
+        (row[_SENT], row[_SENT] + round(row[_DURATION] * NS_PER_MS))
+        for row in rows
+        if None not in (row[_SENT], row[_DURATION])
+    ]
+    return replace(
+        run,
+        exec_s=first_known([row[_EXEC] for row in rows]),
+        wall_s=first_known([row[_WALL] for row in rows]),
+        recorded_rate=_mean(rates),
+        recorded_ttft_ms=_mean(ttfts),
+        busy_ns=tuple(busy) if len(busy) == len(rows) else None,
     )
 
 

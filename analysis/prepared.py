@@ -18,7 +18,7 @@ from contracts.outcome import JobOutcome
 from contracts.packing import inflate
 from contracts.records import StageRecord, records_of
 
-VERSION = 1
+VERSION = 2
 """Raised when a row's columns change."""
 
 

@@ -29,6 +29,9 @@ CRITERION: dict[RankingRule, str] = {
 }
 
 
+ALONE = "measured alone, to compare with"
+
+
 def rank(
     configurations: Sequence[ConfigurationSummary],
     rule: RankingRule,
@@ -36,9 +39,10 @@ def rank(
     looks: int | None = None,
 ) -> tuple[Ranked, ...]:
     """Rank by the rule; those without a throughput over runs go last, unranked, in their order."""
-    rated = [c for c in configurations if c.over_runs.throughput_tok_s.mean is not None]
+    rated = [c for c in configurations if c.over_runs.throughput_tok_s.mean is not None and not _is_alone(c)]
     rated.sort(key=lambda c: (_is_set_back(c, rule), -(c.over_runs.throughput_tok_s.mean or 0.0)))
-    unrated = [c for c in configurations if c.over_runs.throughput_tok_s.mean is None]
+    unrated = [c for c in configurations if c.over_runs.throughput_tok_s.mean is None and not _is_alone(c)]
+    alone = [c for c in configurations if _is_alone(c)]
     first = rated[0] if rated else None
     set_back = rule == "clean-first" and first is not None and not first.degenerate_calls
     comparable = [c for c in rated if not (set_back and c.degenerate_calls)]
@@ -52,7 +56,7 @@ def rank(
             floor,
             compared.get((c.config, c.agent)),
         )
-        for place, c in [*enumerate(rated, start=1), *((None, c) for c in unrated)]
+        for place, c in [*enumerate(rated, start=1), *((None, c) for c in (*unrated, *alone))]
     )
 
 
@@ -101,6 +105,11 @@ def overlap(a: Estimate, b: Estimate) -> bool | None:
     return abs(a.mean - b.mean) <= a.sd + b.sd
 
 
+def _is_alone(c: ConfigurationSummary) -> bool:
+    """Whether it is one of several agents measured without the others: nothing that could be chosen."""
+    return c.agents == 1
+
+
 def _is_set_back(c: ConfigurationSummary, rule: RankingRule) -> bool:
     return rule == "clean-first" and c.degenerate_calls > 0
 
@@ -125,7 +134,7 @@ def _place(
         ttft_from_first_ms=apart,
         ttft_below_floor=None if apart is None or floor is None else abs(apart) < floor.ttft_ms,
         degenerate_calls=c.degenerate_calls,
-        why=_why(c, set_back) if place is not None else None,
+        why=ALONE if _is_alone(c) else _why(c, set_back) if place is not None else None,
         comparison=comparison,
     )
 

@@ -40,7 +40,7 @@ class Sampled(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One stage. Names are those of :class:`contracts.records.StageRecord`; the first 18 are the same in a whole run."""
+    """One stage. Names are those of :class:`contracts.records.StageRecord`; those before ``agent`` are the same in a whole run of one agent."""
 
     config: str
     run: int
@@ -60,6 +60,9 @@ class Row(NamedTuple):
     model_vram_bytes: int | None
     wall_s: float | None
     attempt: int | None
+    exec_s: float | None
+    agents: int | None
+    server: str | None
     agent: str
     stage: str
     warmup: bool
@@ -99,6 +102,15 @@ class Row(NamedTuple):
     """A :class:`Sampled`."""
     started_us: int | None
     """µs since 1970, UTC."""
+    started_ns: int | None
+    ended_ns: int | None
+    sent_ns: int | None
+    tokens_source: str | None
+    step: int | None
+    request: int | None
+    asked_concurrency: int | None
+    asked_rate: float | None
+    due_ns: int | None
 
 
 OF_RUN = Row._fields.index("agent")
@@ -127,6 +139,9 @@ def row_of(record: StageRecord) -> Row:
         record.model_vram_bytes,
         record.wall_s,
         record.attempt,
+        record.exec_s,
+        record.agents,
+        record.server,
         record.agent,
         record.stage,
         record.phase == "warmup",
@@ -161,6 +176,15 @@ def row_of(record: StageRecord) -> Row:
         diagnosis.host_cpu_steal_percent if diagnosis else None,
         _sampled(telemetry) if telemetry else None,
         None if record.started_at is None else (record.started_at - _EPOCH) // _MICROSECOND,
+        record.started_ns,
+        record.ended_ns,
+        record.sent_ns,
+        record.tokens_source,
+        record.step,
+        record.request,
+        record.asked_concurrency,
+        record.asked_rate,
+        record.due_ns,
     )
 
 

@@ -35,7 +35,18 @@ _NOT_NEGATIVE = (
     *("total_duration_ms", "prompt_eval_ms", "eval_ms", "eval_tokens", "load_ms", "itl_mean_ms"),
     *("reasoning_ttft_ms", "connect_ms", "response_chars", "reasoning_chars", "sendings"),
     *("context", "model_layers", "model_context_max", "model_bytes", "model_vram_bytes"),
-    *("exec_s", "wall_s", "files_total"),
+    *(
+        "exec_s",
+        "wall_s",
+        "files_total",
+        "agents",
+        "step",
+        "request",
+        "turn",
+        "asked_concurrency",
+        "asked_rate",
+    ),
+    *("asked_input_tokens", "asked_output_tokens"),
 )
 _NUMBER_ERRORS = ("int_parsing", "int_type", "int_from_float", "float_parsing", "float_type")
 
@@ -246,8 +257,8 @@ def refuse_second(path: Path, line: int, record: StageRecord, seen: dict[tuple[o
     """
     if record.phase == "warmup":  # a run may have several
         return
-    key = (record.config, record.agent, record.run, record.stage)
-    refuse_same(path, line, key, seen)
+    stage = record.stage if record.step is None else f"{record.stage} {record.step}.{record.request or 0}"
+    refuse_same(path, line, (record.config, record.agent, record.run, stage), seen)
 
 
 def refuse_same(

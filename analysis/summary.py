@@ -25,12 +25,14 @@ from analysis.grounding import Grounder
 from analysis.host_effects import host_effects
 from analysis.inert import inert_axes
 from analysis.judgement import in_order, judge
+from analysis.load import loads_of
 from analysis.main_effects import main_effects
 from analysis.models import ColdCall, ConfigurationSummary, RankingRule, SweepSummary
 from analysis.no_effect import text_hashes, without_effect
 from analysis.notes import notes
 from analysis.outliers import run_outliers
 from analysis.over_runs import over_runs, run_figures, stages_over_runs, throughput_method
+from analysis.pairs import pairs_of
 from analysis.provenance import provenance, spec_hash
 from analysis.ranking import rank
 from analysis.rates import outcome_counts, outcome_rates, suspect_calls, suspect_reasons
@@ -45,11 +47,12 @@ from analysis.table import Columns, Values, distinct, first_known, known
 from analysis.telemetry import telemetry_by_stage
 from analysis.trends import adjust_trends, configuration_trends
 from analysis.verdicts import ttft_verdict, verdict
-from contracts.configuration import Configuration
+from contracts.configuration import AgentRole, Configuration
 from contracts.facts import Facts
 from contracts.manifest import Manifest
-from contracts.records import StageRecord
+from contracts.records import REQUEST_STAGE, StageRecord
 from contracts.sweep import RunsSpec
+from contracts.workloads import Workload
 
 __all__ = [
     "ConfigurationSummary",
@@ -73,6 +76,8 @@ def summarise_configuration(
     grounder: Grounder | None = None,
     sd: SdKind = "sample",
     room: int = MOST_ENTRIES,
+    workload: Workload | None = None,
+    agent: str | None = None,
 ) -> ConfigurationSummary:
     """Summarise all records, of every phase, of one configuration and one agent; see :func:`summarise_rows`."""
     of_run: dict[int, list[StageRecord]] = {}
@@ -87,6 +92,8 @@ def summarise_configuration(
         grounder=grounder,
         sd=sd,
         room=room,
+        workload=workload,
+        agent=agent,
     )
 
 
@@ -101,12 +108,14 @@ def summarise_rows(
     sd: SdKind = "sample",
     room: int = MOST_ENTRIES,
     ahead: Mapping[int, bytes] | None = None,
+    workload: Workload | None = None,
+    agent: str | None = None,
 ) -> ConfigurationSummary:
     """Summarise all rows, of every phase, of one configuration and one agent.
 
     ``records`` gives the records of one run: of the one that is shown, and with a ``grounder``, which knows the
     ingested data, of each with a text. ``configuration`` tells what it is where no row does: without rows it is
-    needed. ``until``: the number of runs was not fixed, so that intervals are confidence sequences. ``room``: the most
+    needed, with ``agent`` where it has several. ``until``: the number of runs was not fixed, so that intervals are confidence sequences. ``room``: the most
     entries that the summary's lists of single calls may have (:mod:`analysis.room`). ``ahead``: run → what its texts'
     check found already (:func:`check_run`).
 
@@ -116,19 +125,20 @@ def summarise_rows(
     stages = Columns(in_order(rows))
     keys = set(zip(stages.config, stages.agent, strict=True))
     if configuration is not None and not keys:
-        keys = {(configuration.name, DEFAULT_AGENT)}
+        keys = {(configuration.name, agent or agents_of(configuration)[0])}
     if len(keys) != 1:
         raise ValueError(f"records of one configuration and agent are needed, not of {sorted(keys)}")
     ((config, agent),) = keys
     calls, warmups = judge(stages)
     valid = calls if all(calls.valid) else calls.where(calls.valid)
+    role = role_of(configuration, agent)
     parameters = first_known(stages.parameters)
     if parameters is None and configuration is not None:
-        parameters = configuration.parameters.given()
-    texts = same_text(calls, parameters)
+        parameters = (role or configuration).parameters.given()
+    texts = same_text(calls, parameters) if REQUEST_STAGE not in calls.stage else ()
     out = excluded(stages, calls, runs_planned)
-    method = throughput_method(valid)
-    figures = run_figures(calls, method, complete_runs(calls, out))
+    method = throughput_method(stages, valid)
+    figures = run_figures(calls, method, complete_runs(calls, out), stages, workload)
     shown = choose(stages, calls, records)
     grounded = ground_texts(
         valid, figures, parameters, grounder, records, shown=shown.run if shown else None, ahead=ahead
@@ -153,7 +163,10 @@ def summarise_rows(
         config=config,
         config_id=first_known(stages.config_id) or (configuration.id if configuration else None),
         agent=agent,
-        model=first_known(stages.model) or (configuration.model if configuration else None),
+        model=first_known(stages.model) or ((role or configuration).model if configuration else None),
+        agents=first_known(stages.agents) or (len(configuration.agents) or None if configuration else None),
+        server=first_known(stages.server) or (role.server if role else None),
+        persona=role.persona if role else None,
         parameters=parameters,
         applied=applied_parameters(calls, parameters),
         sd=sd,
@@ -199,7 +212,7 @@ def summarise_rows(
         conditions=conditions(calls, valid, sd),
         telemetry=telemetry_by_stage(valid, sd),
         same_text=texts,
-        text_hashes=text_hashes(calls),
+        text_hashes=text_hashes(calls) if REQUEST_STAGE not in calls.stage else {},
         calls=kept,
         warmup_calls=kept_warmups,
         left_out=left_out(
@@ -221,6 +234,17 @@ def summarise_rows(
     )
 
 
+def agents_of(configuration: Configuration) -> tuple[str, ...]:
+    """Return the names of the agents that run at the same time; that of the only one where the workload knows no others."""
+    return tuple(role.label for role in configuration.agents) or (DEFAULT_AGENT,)
+
+
+def role_of(configuration: Configuration | None, agent: str) -> AgentRole | None:
+    """Return what the configuration says of one of several agents; ``None``: it knows no such agents."""
+    roles = configuration.agents if configuration else ()
+    return next((role for role in roles if role.label == agent), None)
+
+
 def check_run(
     rows: Iterable[Values],
     records: Sequence[StageRecord],
@@ -235,7 +259,7 @@ def check_run(
     """
     calls, _ = judge(Columns(in_order(rows)))
     valid = calls.where(calls.valid)
-    found = run_figures(calls, throughput_method(valid), frozenset(calls.run))
+    found = run_figures(calls, throughput_method(calls, valid), frozenset(calls.run))
     if len(found) != 1:
         raise ValueError(f"records of one run with calls are needed, not of {len(found)}")
     return check_ahead(valid, found[0], parameters, runs, grounder, records)
@@ -266,11 +290,15 @@ def summarise_sweep(
     slots = manifest.slots if manifest else ()
     floor = sweep_floor(slots)
     inert = inert_axes(ordered)
+    # Agents that were measured alone are there to compare with, and in no comparison of configurations.
+    compared = [c for c in ordered if c.agents != 1]
     rule: RankingRule = ranking or (manifest.spec.ranking if manifest else "clean-first")
     looks = manifest.spec.most_runs if manifest and manifest.spec.until_precise else None
     places = rank(ordered, rule, floor, looks)
-    base = choose_baseline(ordered, baseline or (manifest.baseline if manifest else None))
+    base = choose_baseline(compared, baseline or (manifest.baseline if manifest else None))
     spec = manifest.spec if manifest else None
+    pairs, pair_configurations = pairs_of(ordered, manifest)
+    loads, saturations = loads_of(ordered, manifest)
     bare = SweepSummary(
         sd=sd,
         sweep=manifest.sweep if manifest else None,
@@ -298,11 +326,15 @@ def summarise_sweep(
         verdict=verdict(places, rule, floor),
         ttft_verdict=ttft_verdict(places, floor),
         baseline=base,
-        comparisons=compare_with_baseline(ordered, base, floor, looks),
-        main_effects=main_effects(ordered, inert, looks),
-        host_effects=host_effects(ordered),
+        comparisons=compare_with_baseline(compared, base, floor, looks),
+        main_effects=main_effects(compared, inert, looks),
+        host_effects=host_effects(compared),
         inert=inert,
-        no_effect=without_effect(ordered),
+        no_effect=without_effect(compared),
+        pairs=pairs,
+        pair_configurations=pair_configurations,
+        loads=loads,
+        saturations=saturations,
         warnings=(),
         configurations=tuple(ordered),
     )
@@ -341,6 +373,7 @@ def summarise_records(
             grounder=grounder,
             sd=sd,
             room=room,
+            workload=manifest.spec.workload if manifest else None,
         )
         for (config, _), group in groups.items()
     ]
@@ -359,18 +392,21 @@ def _as_planned(
     if manifest is None:
         return list(summaries)
     place = {c.name: index for index, c in enumerate(manifest.configurations)}
-    present = {summary.config for summary in summaries}
+    present = {(summary.config, summary.agent) for summary in summaries}
     planned = manifest.runs_planned()
     absent = [
         summarise_configuration(
             (),
             configuration=c,
+            agent=agent,
             runs_planned=planned.get(c.name),
             until=manifest.spec.until_precise,
             sd=sd,
+            workload=manifest.spec.workload,
         )
         for c in manifest.configurations
-        if c.name not in present
+        for agent in agents_of(c)
+        if (c.name, agent) not in present
     ]
     return sorted([*summaries, *absent], key=lambda summary: place.get(summary.config, len(place)))
 

@@ -40,6 +40,9 @@ class Columns:
     model_vram_bytes: Sequence[int | None]
     wall_s: Sequence[float | None]
     attempt: Sequence[int | None]
+    exec_s: Sequence[float | None]
+    agents: Sequence[int | None]
+    server: Sequence[str | None]
     agent: Sequence[str]
     stage: Sequence[str]
     warmup: Sequence[bool]
@@ -74,6 +77,15 @@ class Columns:
     host_steal_percent: Sequence[float | None]
     sampled: Sequence[Values | None]
     started_us: Sequence[int | None]
+    started_ns: Sequence[int | None]
+    ended_ns: Sequence[int | None]
+    sent_ns: Sequence[int | None]
+    tokens_source: Sequence[str | None]
+    step: Sequence[int | None]
+    request: Sequence[int | None]
+    asked_concurrency: Sequence[int | None]
+    asked_rate: Sequence[float | None]
+    due_ns: Sequence[int | None]
 
     def __init__(self, rows: Sequence[Values]) -> None:
         self.rows = rows

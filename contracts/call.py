@@ -115,6 +115,9 @@ class CallResult(Strict):
     degeneration: Degeneration | None = None
     """Set if and only if the outcome is ``degenerate``."""
     text: str = ""
+    text_chars: Count | None = None
+    """Length of the text where it is not kept (a load's answers would make outcomes of many MB); ``None``: it stands in
+    ``text``."""
     text_hash: str | None = None
     """First 16 hex digits of the SHA-256 of ``text`` in UTF-8; ``None`` where there is no text."""
     reasoning_chars: Count = 0

@@ -21,8 +21,9 @@ from analysis.models import ConfigurationSummary
 from analysis.prepared import prepare, unpack_rows
 from analysis.results_folder import documents
 from analysis.room import room_for
+from analysis.rows import Row
 from analysis.stored import read_stored, stored
-from analysis.summary import summarise_rows, summarise_sweep
+from analysis.summary import agents_of, summarise_rows, summarise_sweep
 from analysis.table import Values
 from contracts.facts import Facts
 from contracts.failures import ChimeraError
@@ -33,6 +34,8 @@ from contracts.records import StageRecord, records_of
 from contracts.store import CHUNK, Store
 from contracts.store.keys import execution_key
 from worker.rounds import Publisher, go_on, next_block
+
+_AGENT = Row._fields.index("agent")
 
 
 def aggregate_configuration(
@@ -55,18 +58,24 @@ def aggregate_configuration(
         rows, absent = _rows(store, execution, job_ids)
         if absent and store.status(execution) != "cancelled":
             return {"configuration": name, "missing": absent}
-        summary = summarise_rows(
-            rows,
-            _records(store, execution, job_ids),
-            configuration=configuration,
-            runs_planned=len(job_ids),
-            until=manifest.spec.until_precise,
-            grounder=grounder_of(store, execution),
-            ahead=_ahead(store, execution, job_ids),
-            room=room_for(len(manifest.configurations)),
-        )
-    _note_slots(store, execution, job_ids, summary)
-    text, figures = stored(summary)
+        ahead = _ahead(store, execution, job_ids)
+        summaries = [
+            summarise_rows(
+                [row for row in rows if row[_AGENT] == agent] if configuration.agents else rows,
+                _records(store, execution, job_ids, agent if configuration.agents else None),
+                configuration=configuration,
+                agent=agent,
+                runs_planned=len(job_ids),
+                until=manifest.spec.until_precise,
+                grounder=grounder_of(store, execution),
+                ahead=ahead if not configuration.agents else None,
+                room=room_for(len(manifest.configurations)),
+                workload=manifest.spec.workload,
+            )
+            for agent in agents_of(configuration)
+        ]
+    _note_slots(store, execution, job_ids, summaries[0])
+    text, figures = stored(summaries)
     due = store.put_summary(
         execution, configuration_id, text, figures=figures, runs=len(job_ids), voids=voids
     )
@@ -133,12 +142,16 @@ def _rows(store: Store, execution: str, job_ids: Sequence[str]) -> tuple[list[Va
     return rows, len(absent) - there
 
 
-def _records(store: Store, execution: str, job_ids: Sequence[str]) -> Callable[[int], Sequence[StageRecord]]:
-    """Return what reads one run's records from its outcome: its texts are in no prepared form."""
+def _records(
+    store: Store, execution: str, job_ids: Sequence[str], agent: str | None
+) -> Callable[[int], Sequence[StageRecord]]:
+    """Return what reads one run's records, of one agent where there are several, from its outcome: its texts are in no
+    prepared form."""
 
     def records(run: int) -> Sequence[StageRecord]:
         outcomes = store.outcomes(execution, [job_ids[run - 1]])
-        return [record for outcome in outcomes for record in records_of(outcome)]
+        found = [record for outcome in outcomes for record in records_of(outcome)]
+        return found if agent is None else [record for record in found if record.agent == agent]
 
     return records
 
@@ -154,7 +167,7 @@ def _summaries(store: Store, execution: str, ids: Sequence[str]) -> Iterator[Con
     figures = _fields(store, execution, "figures", ids)
     for text, of_runs in zip(texts, figures, strict=True):
         if text is not None:
-            yield read_stored(text, of_runs)
+            yield from read_stored(text, of_runs)
 
 
 def _fields(store: Store, execution: str, kind: str, names: Sequence[str]) -> Iterator[bytes | None]:

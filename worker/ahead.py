@@ -66,6 +66,8 @@ def made_of(store: Store, outcome: JobOutcome) -> tuple[bytes, bytes | None]:
     grounder = grounder_of(store, outcome.execution)
     if grounder is None:
         return pack_rows(rows), None
+    if outcome.agents or not any(row.has_text for row in rows):  # of several agents, with the summary
+        return pack_rows(rows), None
     manifest, _ = plan_of(store, outcome.execution)
     return pack_rows(rows), check_run(
         rows,

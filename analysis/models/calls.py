@@ -14,9 +14,10 @@ from analysis.statistics.plain import STRICT
 from contracts.base import Strict
 from contracts.call import Degeneration, Outcome
 
-ThroughputMethod = Literal["tokens_over_eval_time", "mean_of_call_rates"]
+ThroughputMethod = Literal["tokens_over_eval_time", "mean_of_call_rates", "output_over_window"]
 """How one run's throughput comes from its calls: Σ tokens / Σ eval time of the server (the tokens
-that this time covers), or the mean of the calls' rates where the server does not report both for every call."""
+that this time covers), or the mean of the calls' rates where the server does not report both for every call. Of a load:
+output tokens of all its requests over the time at full load (:mod:`contracts.load`)."""
 
 ThroughputSource = Literal["server", "client"]
 """Whose clock a call's rate is by."""
@@ -40,6 +41,10 @@ class Call(Strict):
 
     run: int
     stage: str
+    step: int | None = None
+    """Of a load."""
+    request: int | None = None
+    """Its number in the step."""
     outcome: Outcome
     outcome_inferred: bool
     """The input gave none, or one that its counters contradict."""
@@ -152,6 +157,15 @@ class RunFigures:
     """The load of its plot that it belongs to, 1-based; ``None``: the order knew no plots."""
     started_at: datetime | None = None
     """UTC."""
+    exec_s: float | None = None
+    """The agent's own duration, s."""
+    wall_s: float | None = None
+    """Of all agents of the run, s."""
+    recorded_rate: float | None = None
+    """Mean of the rates of all its calls, failed ones too: the arithmetic of the original studies, as is the one below."""
+    recorded_ttft_ms: float | None = None
+    busy_ns: tuple[tuple[int, int], ...] | None = None
+    """Sending and end of each of its calls, by the clock of its host's boot; ``None``: not known of every call."""
 
     @property
     def own_load(self) -> OwnLoad | None:

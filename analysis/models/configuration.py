@@ -58,6 +58,12 @@ class ConfigurationSummary(Strict):
     config: str
     config_id: str | None
     agent: str
+    agents: int | None = None
+    """How many agents ran at the same time; 1: this one alone, to compare with; ``None``: the workload knows one only."""
+    server: str | None = None
+    """Which of the slot's further servers the agent used."""
+    persona: str | None = None
+    """The agent's system prompt."""
     model: str | None
     parameters: dict[str, int | float] | None
     """Those sent; ``None``: not recorded."""

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Literal
 
 from analysis.models.configuration import ConfigurationSummary
+from analysis.models.load import LoadConfiguration, Saturation
+from analysis.models.pairs import PairConfiguration, PairRun
 from analysis.models.provenance import Provenance
 from analysis.models.statistics import Comparison, Finding, HostEffects, MainEffects
 from analysis.models.version import SUMMARY_VERSION
@@ -125,6 +127,12 @@ class SweepSummary(Strict):
     """By metric and agent; only of sweeps with at least one axis."""
     host_effects: tuple[HostEffects, ...] = ()
     """By metric, agent and pool; only where several slots measured the same configurations."""
+    pairs: tuple[PairRun, ...] = ()
+    """Runs of several agents at the same time."""
+    pair_configurations: tuple[PairConfiguration, ...] = ()
+    loads: tuple[LoadConfiguration, ...] = ()
+    """Loads over their runs, of the workload ``prompts``."""
+    saturations: tuple[Saturation, ...] = ()
     findings: tuple[Finding, ...] = ()
     """The gravest first."""
     inert: tuple[InertAxis, ...] = ()

@@ -8,12 +8,12 @@ arrivals, ``framing`` the decoders, ``verdict`` and ``degeneration`` the rules o
 from __future__ import annotations
 
 from contracts.sweep import ServerSpec
-from worker.servers.base import CallRequest, ModelServer, Recording, ServerUnreachable
+from worker.servers.base import CallRequest, Load, ModelServer, Recording, ServerUnreachable
 from worker.servers.llamacpp import LlamaCppServer
 from worker.servers.ollama import OllamaServer
 from worker.servers.openai import OpenAIServer
 
-__all__ = ["CallRequest", "ModelServer", "Recording", "ServerUnreachable", "open_server"]
+__all__ = ["CallRequest", "Load", "ModelServer", "Recording", "ServerUnreachable", "open_server"]
 
 
 def open_server(spec: ServerSpec, url: str) -> ModelServer:

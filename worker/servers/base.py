@@ -18,6 +18,19 @@ class ServerUnreachable(SetupError):
 
 
 @dataclass(frozen=True)
+class Load:
+    """A call is one of many: it is sent at once and once, and is read when its recording is called.
+
+    What is done for a call by itself would change the load: there is no request before it that warms the connection
+    (:meth:`ModelServer.warm` makes connections before a load), no pause (Ollama's, after an answer that was cut), and it
+    is never sent again: an overload that the server refuses (429, 503) is a result.
+    """
+
+    due_ns: int
+    """When it was scheduled: :attr:`contracts.call.CallTiming.due_ns`."""
+
+
+@dataclass(frozen=True)
 class CallRequest:
     """One prompt for one call."""
 
@@ -29,6 +42,14 @@ class CallRequest:
     """JSON schema that the answer must fit, or ``None`` for free text."""
     min_words: int = 0
     """A complete answer with fewer words is ``degenerate``; 0: none is too short."""
+    history: tuple[tuple[str, str], ...] = ()
+    """What was said before in the conversation: pairs of what the user said and what the model answered."""
+    ignore_eos: bool = False
+    """Ask the server to go on up to the length limit; passed over where it can't be asked."""
+    any_text: bool = False
+    """The prompt makes no sense, so an answer that repeats itself is as good as another; an empty one is none."""
+    load: Load | None = None
+    """``None``: the call is made by itself."""
 
 
 Recording = Callable[[], CallResult]
@@ -98,6 +119,13 @@ class ModelServer(Protocol):
         byte, by the kernel's stamp where there is one, else by this process's clock as soon as it has
         read it: before HTTP, framing and JSON. It is sent again only where certainly nothing was
         generated (:mod:`worker.servers.send`); the times are those of the last sending.
+        """
+
+    async def warm(self, connections: int) -> None:
+        """Make so many connections stand, where the server keeps them between calls, so that a load finds them.
+
+        Not with llama.cpp: its server has a thread for each connection, idle ones too, and ends a connection after each
+        streamed answer. Where nothing answers, the calls will tell.
         """
 
     async def aclose(self) -> None:

@@ -20,7 +20,7 @@ from contracts.sweep import Timeouts
 from worker.measurement.timing import CallClock
 from worker.servers.base import ServerUnreachable
 from worker.servers.text import decode_json, error_message, excerpt
-from worker.servers.transport import CLOCK, PlainTransport, StampedTransport
+from worker.servers.transport import CLOCK, FRESH, PlainTransport, StampedTransport
 
 ASK_TIMEOUT_S = 10.0
 WARM_TIMEOUT_S = 2.0
@@ -120,13 +120,18 @@ class Connection:
                 except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
                     await self._pass_by(self._warming[path])
 
-    async def open(self, path: str, body: bytes, clock: CallClock, connect_s: float | None) -> httpx.Response:
+    async def open(
+        self, path: str, body: bytes, clock: CallClock, connect_s: float | None, *, fresh: bool = False
+    ) -> httpx.Response:
         """POST ``body`` to ``path`` and return the response at its headers; it must be closed.
+
+        ``fresh``: not on a kept connection (httpx's own path keeps its own counsel).
 
         Raises httpx.TransportError.
         """
         request = self._request("POST", path, body, connect_s)
         request.extensions[CLOCK] = clock
+        request.extensions[FRESH] = fresh
         return await self._transport.handle_async_request(request)
 
     def _request(self, method: str, path: str, body: bytes | None, connect_s: float | None) -> httpx.Request:

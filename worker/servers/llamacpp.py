@@ -18,7 +18,8 @@ from worker.servers.framing import SseDecoder
 from worker.servers.llamacpp_stream import read_native
 from worker.servers.openai_identity import Flavour, flavour_of, identity_of, model_names
 from worker.servers.reading import is_true
-from worker.servers.send import Sending, send
+from worker.servers.said import plain_prompt
+from worker.servers.send import send
 from worker.servers.stream import StreamRequest
 from worker.servers.verdict import refused
 
@@ -66,7 +67,7 @@ class LlamaCppServer(StreamClient):
         unsupported = self.unsupported_parameters(request.parameters)
         if unsupported:
             return partial(refused, unsupported)
-        sending = Sending(timeout_s, self._spec.retries)
+        sending = self._sending(request, timeout_s)
         result = await send(self._connection, native_request(self._spec, request), sending)
         return self._recording(request, result, read_native, structured=request.answer_schema is not None)
 
@@ -75,20 +76,23 @@ def native_request(spec: ServerSpec, request: CallRequest) -> StreamRequest:
     """Return the request to ``/completion``: the prompt as it is, without a chat template."""
     payload: dict[str, Any] = {
         "model": request.model,  # a server of one model passes over it
-        "prompt": f"{request.system}\n\n{request.prompt}" if request.system else request.prompt,
+        "prompt": plain_prompt(request),
         "stream": True,
     }
     payload |= {_NAMES[name]: value for name, value in request.parameters.sent().items()}
     if spec.prompt_cache is not None:
         payload["cache_prompt"] = spec.prompt_cache
+    if request.ignore_eos:
+        payload["ignore_eos"] = True
     if request.answer_schema is not None:
         payload["json_schema"] = request.answer_schema
     return StreamRequest(
         path="/completion",
-        warm_path="/health",
+        warm_path=None if request.load else "/health",
         payload=payload,
         decoder=SseDecoder,
         is_last=is_true(b"stop"),
         has_token=lambda frames: read_native(frames).began,
         media_types=MEDIA_TYPES,
+        fresh=request.load is not None,
     )

@@ -1,4 +1,4 @@
-"""Client of Ollama: ``/api/generate`` as NDJSON (Ollama's docs/api.md and api/types.go, v0.12)."""
+"""Client of Ollama: ``/api/generate`` and ``/api/chat`` as NDJSON (Ollama's docs/api.md and api/types.go, v0.12)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from contracts.configuration import Parameters
 from contracts.outcome import ServerIdentity
 from contracts.slots import ModelLimits
 from contracts.sweep import ServerSpec
+from worker.measurement.clock import now_ns
 from worker.servers.base import CallRequest, Recording, ServerUnreachable
 from worker.servers.client import StreamClient
 from worker.servers.connection import Answer
 from worker.servers.counters import CounterReader
 from worker.servers.framing import Frame, NdjsonDecoder
 from worker.servers.reading import Malformed, Reading, is_true, objects
-from worker.servers.send import Sending, send
+from worker.servers.said import messages
+from worker.servers.send import send
 from worker.servers.stream import StreamRequest
 from worker.servers.text import error_message, string
 from worker.servers.verdict import refused
@@ -25,6 +27,7 @@ from worker.servers.verdict import refused
 MAX_PAUSE_S = 5.0
 UNKNOWN_PAUSE_S = 0.5
 """Where the server tells no time at all."""
+WARM_PATH = "/api/version"
 UNLOAD_S = 30.0
 UNLOAD_POLL_S = 0.02
 DESCRIBED_KEPT = 64
@@ -44,7 +47,8 @@ class OllamaServer(StreamClient):
     def __init__(self, spec: ServerSpec, url: str) -> None:
         super().__init__(spec, url)
         self._pause_s = 0.0
-        """What the next call must wait for."""
+        """For so long after ``_paused_ns`` a call could get a token of the answer before."""
+        self._paused_ns = 0
 
     async def models(self) -> list[str]:
         answer = await self._connection.ask("/api/tags")
@@ -120,28 +124,46 @@ class OllamaServer(StreamClient):
         unsupported = self.unsupported_parameters(request.parameters)
         if unsupported:
             return partial(refused, unsupported)
-        sending = Sending(timeout_s, self._spec.retries)
-        await asyncio.sleep(min(self._pause_s, max(timeout_s, 0.0)))
+        sending = self._sending(request, timeout_s)
+        if request.load is None:
+            # What is left of it: calls at the same time wait side by side, none for the other.
+            await asyncio.sleep(max(min(self._left_of_pause_s(now_ns()), timeout_s), 0.0))
         result = await send(self._connection, generate_request(request), sending)
-        self._pause_s = pause_after(result.settled())
+        if request.load is None:
+            ended_ns, pause_s = result.clock.end_ns or now_ns(), pause_after(result.settled())
+            if pause_s > self._left_of_pause_s(ended_ns):
+                self._pause_s, self._paused_ns = pause_s, ended_ns
         return self._recording(request, result, read_generate, structured=request.answer_schema is not None)
+
+    def _left_of_pause_s(self, at_ns: int) -> float:
+        return self._pause_s - (at_ns - self._paused_ns) / 1e9
+
+    @property
+    def _warm_path(self) -> str | None:
+        return WARM_PATH
 
 
 def generate_request(request: CallRequest) -> StreamRequest:
-    """Return the request to ``/api/generate``; parameters are passed on by Ollama's names."""
+    """Return the request to ``/api/generate``, or to ``/api/chat`` where something was said before.
+
+    Parameters are passed on by Ollama's names.
+    """
     payload: dict[str, Any] = {
         "model": request.model,
-        "prompt": request.prompt,
         "stream": True,
         "options": request.parameters.sent(),
     }
-    if request.system is not None:
-        payload["system"] = request.system
+    if request.history:
+        payload["messages"] = messages(request)
+    else:
+        payload["prompt"] = request.prompt
+        if request.system is not None:
+            payload["system"] = request.system
     if request.answer_schema is not None:
         payload["format"] = request.answer_schema
     return StreamRequest(
-        path="/api/generate",
-        warm_path="/api/version",
+        path="/api/chat" if request.history else "/api/generate",
+        warm_path=None if request.load else WARM_PATH,
         payload=payload,
         decoder=NdjsonDecoder,
         is_last=is_true(b"done"),
@@ -151,7 +173,7 @@ def generate_request(request: CallRequest) -> StreamRequest:
 
 
 def read_generate(frames: list[Frame]) -> Reading:
-    """Read the records of a generate stream; the one with ``done`` holds the counters.
+    """Read the records of a generate or chat stream; the one with ``done`` holds the counters.
 
     Ollama leaves a counter out where it is 0, such as ``prompt_eval_count`` of a wholly cached
     prompt; it then is ``None`` here.
@@ -162,11 +184,15 @@ def read_generate(frames: list[Frame]) -> Reading:
         if reading.error is not None:
             break
         try:
-            reading.add_text(frame, record.get("response"), "'response'")
+            message = _dict(record.get("message"))
+            if message:
+                reading.add_text(frame, message.get("content"), "'message.content'")
+            else:
+                reading.add_text(frame, record.get("response"), "'response'")
         except Malformed as error:
             reading.malformed = str(error)
             break
-        reading.add_reasoning(frame, record.get("thinking"))
+        reading.add_reasoning(frame, message.get("thinking") if message else record.get("thinking"))
         if record.get("done") is True:
             reading.finished = True
             reading.add_finish_reason(record.get("done_reason"))

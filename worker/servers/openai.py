@@ -15,10 +15,10 @@ from worker.servers.base import CallRequest, Recording, ServerUnreachable
 from worker.servers.client import StreamClient
 from worker.servers.connection import Answer
 from worker.servers.openai_identity import Flavour, flavour_of, identity_of, model_names
-from worker.servers.openai_request import completion_request, takes_schema, unsupported
+from worker.servers.openai_request import completion_request, takes_schema, unsupported, warm_path
 from worker.servers.openai_stream import read_completion
 from worker.servers.reading import Reading
-from worker.servers.send import Sending, reach, send
+from worker.servers.send import reach, send
 from worker.servers.verdict import conclude, refused
 
 
@@ -55,8 +55,12 @@ class OpenAIServer(StreamClient):
     def unsupported_parameters(self, parameters: Parameters) -> list[str]:
         return unsupported(self._spec, self._flavour, parameters)
 
+    @property
+    def _warm_path(self) -> str | None:
+        return None if self._flavour is Flavour.LLAMA_CPP else warm_path(self._flavour)
+
     async def record(self, request: CallRequest, timeout_s: float) -> Recording:
-        sending = Sending(timeout_s, self._spec.retries)
+        sending = self._sending(request, timeout_s)
         if self._flavour is None:
             unreached = await reach(self._look, sending)
             if unreached is not None:

@@ -10,6 +10,7 @@ from worker.servers.base import CallRequest
 from worker.servers.framing import Frame, SseDecoder
 from worker.servers.openai_identity import Flavour
 from worker.servers.openai_stream import read_completion
+from worker.servers.said import messages, plain_prompt
 from worker.servers.stream import StreamRequest
 
 MEDIA_TYPES = frozenset({"text/event-stream"})
@@ -55,10 +56,11 @@ def completion_request(spec: ServerSpec, flavour: Flavour | None, request: CallR
     payload |= {names[name]: value for name, value in request.parameters.sent().items() if name in names}
     if spec.prompt_cache is not None and flavour is Flavour.LLAMA_CPP:
         payload["cache_prompt"] = spec.prompt_cache
+    if request.ignore_eos and flavour in _EXTENSIONS:
+        payload["ignore_eos"] = True
     schema = request.answer_schema if takes_schema(spec.api, flavour) else None
     if spec.api == "chat":
-        system = [] if request.system is None else [{"role": "system", "content": request.system}]
-        payload["messages"] = [*system, {"role": "user", "content": request.prompt}]
+        payload["messages"] = messages(request)
         if schema is not None:
             payload["response_format"] = {
                 "type": "json_schema",
@@ -66,20 +68,25 @@ def completion_request(spec: ServerSpec, flavour: Flavour | None, request: CallR
             }
         path = "/v1/chat/completions"
     else:
-        payload["prompt"] = f"{request.system}\n\n{request.prompt}" if request.system else request.prompt
+        payload["prompt"] = plain_prompt(request)
         if schema is not None:
             payload["json_schema"] = schema
         path = "/v1/completions"
     return StreamRequest(
         path=path,
-        # The list of models can be long.
-        warm_path="/health" if flavour in _EXTENSIONS else "/v1/models",
+        warm_path=None if request.load else warm_path(flavour),
         payload=payload,
         decoder=SseDecoder,
         is_last=_is_last,
         has_token=lambda frames: read_completion(frames).began,
         media_types=MEDIA_TYPES,
+        fresh=request.load is not None and flavour is Flavour.LLAMA_CPP,
     )
+
+
+def warm_path(flavour: Flavour | None) -> str:
+    """Return a GET that costs the server next to nothing: the list of models can be long."""
+    return "/health" if flavour in _EXTENSIONS else "/v1/models"
 
 
 def _is_last(frame: Frame) -> bool:

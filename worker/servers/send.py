@@ -21,10 +21,12 @@ MAX_PAUSE_S = 30.0
 
 
 class Sending:
-    """One call: since when it is due, how long it may take in all, and its sendings so far."""
+    """One call: when it was due, how long it may take in all, and its sendings so far."""
 
-    def __init__(self, timeout_s: float, retries: int) -> None:
-        self.due_ns = now_ns()
+    def __init__(self, timeout_s: float, retries: int, due_ns: int | None = None) -> None:
+        """``timeout_s`` from now on; ``due_ns``: when it was scheduled, if that was before."""
+        self._begun_ns = now_ns()
+        self.due_ns = self._begun_ns if due_ns is None else due_ns
         self.earlier: list[EarlierSending] = []
         self._timeout_s = timeout_s
         self._retries = retries
@@ -32,7 +34,7 @@ class Sending:
     @property
     def left_s(self) -> float:
         """What is left of the call's time, s; may be negative."""
-        return self._timeout_s - (now_ns() - self.due_ns) / 1e9
+        return self._timeout_s - (now_ns() - self._begun_ns) / 1e9
 
     async def repeat(self, once: Callable[[], Awaitable[Exchange]]) -> Exchange:
         """Return the last exchange; the earlier ones stand in its ``earlier``."""

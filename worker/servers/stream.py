@@ -92,8 +92,8 @@ class StreamRequest:
     """Where to send what, and how the answer is framed."""
 
     path: str
-    warm_path: str
-    """A GET that costs the server next to nothing."""
+    warm_path: str | None
+    """A GET that costs the server next to nothing, to be sure of the connection; ``None``: send at once."""
     payload: dict[str, Any]
     decoder: Callable[[], Decoder]
     is_last: Callable[[Frame], bool]
@@ -101,6 +101,8 @@ class StreamRequest:
     has_token: Callable[[list[Frame]], bool]
     """Whether any of the frames carries text or reasoning text."""
     media_types: frozenset[str]
+    fresh: bool = False
+    """On a connection of its own: the server may be about to close those that it has."""
 
 
 async def exchange(
@@ -109,7 +111,8 @@ async def exchange(
     """Send the request once and read its stream to the end, for at most ``timeout_s`` seconds in all."""
     body = json.dumps(request.payload).encode()
     result = Exchange(CallClock(now_ns() if due_ns is None else due_ns))
-    await connection.warm(request.warm_path, timeout_s)
+    if request.warm_path is not None:
+        await connection.warm(request.warm_path, timeout_s)
     left_s = timeout_s - (now_ns() - result.clock.begun_ns) / 1e9
     if left_s <= 0:
         result.failure = Failure(Outcome.TIMEOUT, f"no answer within {seconds(timeout_s)}: {_where(result)}")
@@ -176,7 +179,8 @@ class _Reader:
         limit_s, what = self._limits.of_the_head(self._result.clock)
         try:
             async with asyncio.timeout(limit_s):
-                return await self._connection.open(self._request.path, body, clock, self._limits.connect_s)
+                path, fresh = self._request.path, self._request.fresh
+                return await self._connection.open(path, body, clock, self._limits.connect_s, fresh=fresh)
         except TimeoutError:
             raise TooSlow(what) from None
 

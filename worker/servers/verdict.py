@@ -29,10 +29,12 @@ LENGTH_LIMIT = ("length", "limit")
 """How servers call it: Ollama and OpenAI; llama.cpp."""
 
 
-def conclude(exchange: Exchange, reading: Reading, structured: bool, min_words: int = 0) -> CallResult:
-    """Return the result of one call, diagnosed."""
+def conclude(
+    exchange: Exchange, reading: Reading, structured: bool, min_words: int = 0, any_text: bool = False
+) -> CallResult:
+    """Return the result of one call, diagnosed; ``any_text``: no repetition makes it degenerate."""
     text = whole_characters("".join(reading.pieces))
-    outcome, reason, degenerate = _judge(exchange, reading, text, min_words)
+    outcome, reason, degenerate = _judge(exchange, reading, text, min_words, any_text)
     notes = [reason, *reading.notes] if reason else reading.notes
     timing = exchange.clock.timing(reading.text_ns, reading.reasoning_ns, reading.text_tokens)
     return CallResult(
@@ -64,7 +66,7 @@ def refused(names: list[str]) -> CallResult:
 
 
 def _judge(
-    exchange: Exchange, reading: Reading, text: str, min_words: int
+    exchange: Exchange, reading: Reading, text: str, min_words: int, any_text: bool
 ) -> tuple[Outcome, str | None, Degeneration | None]:
     if exchange.refusal is not None:
         return Outcome.SERVER_ERROR, exchange.refusal, None
@@ -80,7 +82,7 @@ def _judge(
         return failed.outcome, failed.reason + received, None
     at_limit = reading.finish_reason in LENGTH_LIMIT
     wrong = degeneration(reading.pieces, text, min_words, at_limit)
-    if wrong is not None:
+    if wrong is not None and not (any_text and wrong[0] == "repetition"):
         thought = reading.reasoning_chars
         behind = f" ({thought} characters of reasoning came before it)" if thought and not text else ""
         return Outcome.DEGENERATE, wrong[1] + behind, wrong[0]

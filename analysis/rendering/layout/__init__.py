@@ -19,7 +19,9 @@ from analysis.rendering.layout.configuration import (
     configuration_title,
 )
 from analysis.rendering.layout.effects import effects_section
+from analysis.rendering.layout.load import load_sections
 from analysis.rendering.layout.overview import overview_section
+from analysis.rendering.layout.pairs import pairs_sections
 from analysis.rendering.layout.provenance import provenance_section
 from analysis.rendering.layout.rules import rules_section
 from analysis.rendering.layout.words import configuration_anchor
@@ -34,6 +36,8 @@ def report(summary: SweepSummary) -> Document:
         title=title,
         blocks=(
             overview_section(summary),
+            *pairs_sections(summary),
+            *load_sections(summary),
             *baseline_section(summary),
             *effects_section(summary),
             *charts_sections(summary),

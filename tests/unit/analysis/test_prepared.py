@@ -88,7 +88,7 @@ def online(room: int) -> list[ConfigurationSummary]:
             runs_planned=RUNS,
             room=room,
         )
-        found.append(read_stored(*stored(summary)))
+        found += read_stored(*stored([summary]))
     return found
 
 

@@ -14,6 +14,8 @@ from worker.servers.transport.wire import Wire, connect
 
 CLOCK = "chimera_clock"
 """Request extension: the :class:`worker.measurement.timing.CallClock` that takes the marks."""
+FRESH = "chimera_fresh"
+"""Request extension: whether the request must have a connection of its own."""
 INCOMING = "chimera_incoming"
 """Response extension: its :class:`Incoming`."""
 FOREVER_S = 10 * 365 * 86_400.0
@@ -30,7 +32,8 @@ class StampedTransport(httpx.AsyncBaseTransport):
         clock: CallClock = request.extensions.get(CLOCK) or CallClock()
         body = await request.aread()
         origin = (request.url.host, request.url.port or 80)
-        wire = self._kept(origin) or await self._connect(origin, request)
+        kept = None if request.extensions.get(FRESH) else self._kept(origin)
+        wire = kept or await self._connect(origin, request)
         clock.connect_ns = wire.connect_ns
         incoming = Incoming()
         try:

