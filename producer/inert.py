@@ -54,7 +54,7 @@ def inert_lines(plan: Plan, limits: dict[str, ModelLimits]) -> list[str]:
     swept = [
         name for name in LIMITED if len({c.parameters.given().get(name) for c in plan.configurations}) > 1
     ]
-    unknown = sorted({c.model for c in plan.configurations} - limits.keys())
+    unknown = sorted({model for c in plan.configurations for model in c.models} - limits.keys())
     if swept and unknown:
         lines.append(
             f"not known whether {unknown[0]!r} takes all values of {' and '.join(swept)}: no live slot tells its limits; "

@@ -10,11 +10,25 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from contracts.configuration import AXIS_NAMES
+from contracts.configuration import AXIS_NAMES, Parameters
 from contracts.failures import InputError
-from contracts.sweep import Axes, OrderSpec, Point, RunsSpec, ServerSpec, SweepSpec
-from contracts.workloads import AgentWorkload
+from contracts.sweep import Axes, OrderSpec, Point, RunsSpec, ServerSpec, SweepSpec, Timeouts
+from contracts.workloads import (
+    AgentPairWorkload,
+    AgentSpec,
+    AgentWorkload,
+    PromptsWorkload,
+    SaturationSearch,
+    Slo,
+    Synthetic,
+    TokenCounts,
+)
 
+_WORKLOADS: dict[str, type[BaseModel]] = {
+    "agent": AgentWorkload,
+    "agent-pair": AgentPairWorkload,
+    "prompts": PromptsWorkload,
+}
 Location = tuple[str | int, ...]
 
 _MODELS: dict[str, type[BaseModel]] = {
@@ -24,8 +38,15 @@ _MODELS: dict[str, type[BaseModel]] = {
     "exclude": Point,
     "baseline": Point,
     "runs": RunsSpec,
-    "workload": AgentWorkload,
+    "workload.agents": AgentSpec,
+    "workload.agents.parameters": Parameters,
+    "workload.synthetic": Synthetic,
+    "workload.synthetic.input_tokens": TokenCounts,
+    "workload.synthetic.output_tokens": TokenCounts,
+    "workload.slo": Slo,
+    "workload.search": SaturationSearch,
     "server": ServerSpec,
+    "server.timeouts": Timeouts,
     "order": OrderSpec,
 }
 
@@ -40,7 +61,9 @@ def load(path: Path) -> SweepSpec:
     try:
         return SweepSpec.model_validate(tree)
     except ValidationError as error:
-        problems = [_problem(path, lines, d) for d in error.errors() if not _follows_from_another(d)]
+        errors = error.errors()
+        kept = [d for d in errors if not _follows_from_another(d)] or errors
+        problems = [_problem(path, lines, d) for d in kept]
         raise InputError("\n".join(dict.fromkeys(problems))) from None
 
 
@@ -126,8 +149,7 @@ def _below_what_is_written(location: Location, lines: dict[Location, int]) -> Lo
 def _words(at: Location, details: ErrorDetails) -> str:
     kind, given = details["type"], details.get("input")
     if kind == "extra_forbidden":
-        section = str(at[0]) if len(at) > 1 else ""
-        known = list(_MODELS[section].model_fields) if section in _MODELS else []
+        known = _known_keys(at, details)
         near = difflib.get_close_matches(str(at[-1]), [*known, *AXIS_NAMES], n=1)
         hint = ""
         if near:
@@ -139,10 +161,20 @@ def _words(at: Location, details: ErrorDetails) -> str:
     if kind == "missing":
         return "is missing"
     if kind == "too_short":
-        return "must hold at least one value"
+        least = details.get("ctx", {}).get("min_length", 1)
+        return "must hold at least one value" if least == 1 else f"must hold at least {least} values"
     message = details["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(given, dict | list) or kind == "value_error" else f" (got {given!r})"
     return message[0].lower() + message[1:] + shown
+
+
+def _known_keys(at: Location, details: ErrorDetails) -> list[str]:
+    """Return the keys that may stand where an unknown one does; a workload's depend on its kind."""
+    section = ".".join(str(part) for part in at[:-1] if not isinstance(part, int))
+    if section == "workload":
+        tag = next((str(part).strip("[]") for part in details["loc"] if str(part).startswith("[")), "agent")
+        return list(_WORKLOADS[tag].model_fields)
+    return list(_MODELS[section].model_fields) if section in _MODELS else []
 
 
 def _dotted(location: Location) -> str:

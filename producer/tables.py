@@ -14,6 +14,7 @@ from rich.text import Text
 from analysis.rendering.plain import visible
 from contracts.configuration import PARAMETER_NAMES, format_value
 from contracts.sweep import SweepSpec, Warmup
+from contracts.workloads import AgentPairWorkload, PromptsWorkload
 from producer.plan import Plan
 from producer.progress import say_line
 
@@ -41,8 +42,7 @@ def show_plan(plan: Plan, job_s: float | None, slots: int | None, inert: list[st
     console.print(table)
 
     lines = [
-        f"jobs       {jobs_in_words(plan)}, "
-        f"each {_preparation(spec.warmup)} and ingest → analysis → report over {plan.files} files",
+        f"jobs       {jobs_in_words(plan)}, each {_preparation(spec.warmup)} and {work_in_words(plan)}",
         f"pool       {spec.pool}; server kind {spec.server.kind}; deadline {spec.deadline:g} s a job",
         f"order      {order_in_words(plan)}",
     ]
@@ -68,6 +68,25 @@ def jobs_in_words(plan: Plan) -> str:
     most = f"{plan.size} … {plan.most_jobs}"
     limit = "" if spec.max_jobs is None else f" (max_jobs {spec.max_jobs})"
     return f"{most} = {count} configurations × {spec.first_runs} … {spec.most_runs} runs{limit}"
+
+
+def work_in_words(plan: Plan) -> str:
+    """Return what a job does after its warm-up."""
+    workload = plan.spec.workload
+    if isinstance(workload, PromptsWorkload):
+        what = "made prompts" if workload.synthetic is not None else f"{plan.files} prompts or conversations"
+        load = "a search for saturation" if workload.search is not None else "one load"
+        ends = [f"{workload.requests} requests"] if workload.requests is not None else []
+        ends += [f"{workload.duration:g} s"] if workload.duration is not None else []
+        step = " a step" if workload.search is not None else ""
+        return f"{load} of {what}: {' or '.join(ends)}{step}"
+    agent = f"ingest → analysis → report over {plan.files} files"
+    if not isinstance(workload, AgentPairWorkload):
+        return agent
+    labels = ", ".join(role.label for role in workload.agents)
+    alone = sum(len(c.agents) == 1 for c in plan.configurations)
+    solo = f"; {alone} of the configurations are agents alone, to compare with" if alone else ""
+    return f"{agent}, by {len(workload.agents)} agents at the same time ({labels}; {workload.scenario}){solo}"
 
 
 def order_in_words(plan: Plan) -> str:

@@ -148,7 +148,7 @@ def test_the_offline_path_refuses_what_it_refused(tmp_path, folder) -> None:
 
 def test_another_version_is_not_read(monkeypatch) -> None:
     packed = prepare(MADE[0])
-    monkeypatch.setattr(prepared, "VERSION", 2)
+    monkeypatch.setattr(prepared, "VERSION", prepared.VERSION + 1)
     assert unpack_rows(packed) is None
 
 
