@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from analysis.findings.phrases import several_agents
 from analysis.models import SweepSummary
 from analysis.reasons import kind_of
 from analysis.statistics.description import Description
@@ -22,6 +23,8 @@ class Place(Strict):
     rank: int | None
     """``None``: no valid run to rank by."""
     config: str
+    agent: str | None = None
+    """``None``: the sweep has one only."""
     runs: int
     """Planned ones, if that is known, else those recorded."""
     runs_complete: int
@@ -51,6 +54,7 @@ def ending_of(summary: SweepSummary) -> Ending:
     """Return the end of a summary's sweep."""
     by_name = {(c.config, c.agent): c for c in summary.configurations}
     reasons = Counter(kind_of(entry.reason) for c in summary.configurations for entry in c.excluded)
+    several = several_agents(summary.configurations)
     places = []
     for ranked in summary.ranking[:MOST_PLACES]:
         c = by_name[ranked.config, ranked.agent]
@@ -58,6 +62,7 @@ def ending_of(summary: SweepSummary) -> Ending:
             Place(
                 rank=ranked.rank,
                 config=c.config,
+                agent=c.agent if several else None,
                 runs=c.runs if c.runs_planned is None else c.runs_planned,
                 runs_complete=c.runs_complete,
                 throughput_tok_s=c.over_runs.throughput_tok_s,

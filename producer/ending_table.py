@@ -15,9 +15,11 @@ from producer.progress import say_line
 
 def show_ending(ending: Ending, console: Console) -> None:
     """Print how a sweep ended."""
+    agents = any(place.agent is not None for place in ending.places)
     table = Table(
         "#",
         Column("configuration", overflow="fold"),
+        *([Column("agent", overflow="fold")] if agents else []),
         Column("runs ok", justify="right"),
         Column("tok/s", justify="right", no_wrap=True),
         Column("TTFT ms", justify="right", no_wrap=True),
@@ -31,6 +33,7 @@ def show_ending(ending: Ending, console: Console) -> None:
         table.add_row(
             "–" if place.rank is None else str(place.rank),
             Text(visible(place.config)),
+            *([Text(visible(place.agent or ""))] if agents else []),
             f"{place.runs_complete}/{place.runs}",
             mean_interval(place.throughput_tok_s),
             mean_interval(place.ttft_ms),
