@@ -9,6 +9,7 @@ import yaml
 
 from contracts.corpus import discover, resolve_roots
 from contracts.sweep import SweepSpec
+from contracts.workloads import CorpusWorkload
 from worker.workloads.agent.digest import table_digest
 from worker.workloads.agent.ingest import ingest
 from worker.workloads.agent.prompts import load_prompts
@@ -16,10 +17,13 @@ from worker.workloads.agent.prompts import load_prompts
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 
 
-@pytest.mark.parametrize("name", sorted(p.name for p in EXAMPLES.glob("*.yaml")))
+@pytest.mark.parametrize("name", sorted(str(p.relative_to(EXAMPLES)) for p in EXAMPLES.rglob("*.yaml")))
 def test_an_example_loads_and_its_files_parse(name):
-    spec = SweepSpec.model_validate(yaml.safe_load((EXAMPLES / name).read_text(encoding="utf-8")))
-    got = ingest(discover(resolve_roots(spec.workload.paths, EXAMPLES)))
+    path = EXAMPLES / name
+    spec = SweepSpec.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    if not isinstance(spec.workload, CorpusWorkload):
+        return
+    got = ingest(discover(resolve_roots(spec.workload.paths, path.parent)))
     assert all(got.result.counts.values())
     assert got.result.unparsed == {}
 
