@@ -35,7 +35,9 @@ def pause_s(probes: int, *, answered: bool = False) -> float:
 
 
 def fault_of(outcome: JobOutcome) -> str | None:
-    """Return by what the server failed the job; ``None``: it did not."""
+    """Return by what the server failed the job; ``None``: it did not. Some requests of a load may fail: that is what it is to show."""
+    if any(stage.asked is not None for stage in outcome.stages) and not outcome.failed:
+        return None
     calls = [stage.call for stage in outcome.stages if stage.call is not None]
     return next((call.reason or call.outcome.value for call in calls if _is_fault(call)), None)
 

@@ -12,7 +12,7 @@ from contracts.breaker import TRIPS_AFTER
 from contracts.call import CallResult, CallTiming, Outcome
 from contracts.job import JobSpec
 from contracts.jobs import JobMaker
-from contracts.outcome import JobOutcome, StageResult
+from contracts.outcome import AskedLoad, JobOutcome, StageResult
 from contracts.settings import WorkerSettings
 from contracts.store import Store
 from producer.manifest import make_manifest
@@ -86,6 +86,19 @@ def test_what_is_the_servers_fault(
     jobs: list[JobSpec], word: Outcome | None, status: int | None, is_fault: bool
 ) -> None:
     assert (fault_of(outcome_of(jobs[0], word, status)) is not None) == is_fault
+
+
+@pytest.mark.parametrize("carried_out", [True, False], ids=["some-failed", "all-failed"])
+def test_failed_requests_of_a_load_that_was_carried_out_are_no_fault(
+    jobs: list[JobSpec], carried_out: bool
+) -> None:
+    outcome = outcome_of(jobs[0], Outcome.TIMEOUT)
+    (request,) = outcome.stages
+    request = request.model_copy(update={"stage": "request", "asked": AskedLoad(request=1)})
+    word = Outcome.OK if carried_out else Outcome.TIMEOUT
+    whole = request.model_copy(update={"stage": "load", "asked": AskedLoad(), "outcome": word, "call": None})
+    made = outcome.model_copy(update={"stages": (whole, request)})
+    assert (fault_of(made) is None) == carried_out
 
 
 def test_failures_in_a_row_open_it_and_are_taken_back(jobs: list[JobSpec], store: Store) -> None:
