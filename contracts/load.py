@@ -4,7 +4,8 @@ Both sides use them: the worker, while it looks for the saturation point, and th
 nanoseconds of one clock; ``None`` is what never happened or is not known.
 
 **Ramp rule.** A closed loop is at its load from when each of its first ``concurrency`` requests has ended until the last
-request is sent. An open loop counts from a tenth of its schedule (first to last scheduled time) until the last scheduled time.
+request is sent. An open loop counts from when the requests due in the first tenth of its schedule (first to last scheduled time)
+have ended, but from half of it at the latest, until the last scheduled time.
 Requests that are *due* in that window count for latencies, and what happens within it for rates.
 """
 
@@ -14,29 +15,36 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from contracts.call import Outcome
 from contracts.formulas import NS_PER_MS, NS_PER_S
 from contracts.workloads import Slo
 
 OPEN_RAMP = 0.1
-"""Part of an open loop's schedule that is its ramp-up."""
-BACKLOG_SHARE = 0.1
+"""The requests due in this part of an open loop's schedule are its ramp-up: when they have ended, as many requests run at a time
+as the rate makes run. Without that the first answers' length would look like a backlog that grows."""
+LATEST_BEGIN = 0.5
+"""Part of the schedule after which an open loop counts whatever has ended: beyond what it can serve, nothing ends in time."""
+BACKLOG_SHARE = 0.05
 BACKLOG_MIN = 2.0
-"""A server keeps up where its backlog grows over the window by no more than this part of the requests that were due in it,
-or so many requests, whichever is more."""
+"""A server keeps up where its backlog grows over the window by no more than this part of the requests that were due in it, or
+by so many and twice the root of the backlog at the window's beginning, whichever is more. Of a long load that is the part by
+which it may lie above what the server can do; the root is for luck: the number of requests at a time that arrive by themselves
+varies by about its own root."""
 MOST_FAILED = 0.01
 """And where no more than this part of them failed."""
 
 RULE = (
     "Ramp-up and ramp-down are cut. A closed loop counts from when each of its first requests (as many as run at a time) has "
-    f"ended until the last is sent; an open loop from {OPEN_RAMP:.0%} of its schedule until the last scheduled time. Requests due "
+    f"ended until the last is sent; an open loop from when the requests due in the first {OPEN_RAMP:.0%} of its schedule have ended "
+    f"(from {LATEST_BEGIN:.0%} of it at the latest) until the last scheduled time. Requests due "
     "in that window count for latencies; rates are of what happens in it, where a request's tokens are taken as spread evenly "
     "from its first token to its end. Under an open loop latencies are from the scheduled time: a client that waits with a request "
     "because the server is slow must not hide it (coordinated omission); those from the sending are shown beside them."
 )
 KEEPS_UP = (
     "A server keeps up with a load where the backlog (requests due and not ended) grows over the window by no more than "
-    f"{BACKLOG_SHARE:.0%} of the requests due in it, or {BACKLOG_MIN:g}, whichever is more, no more than {MOST_FAILED:.0%} of them fail, and, "
-    "where there is an SLO, the asked part of them keeps it."
+    f"{BACKLOG_SHARE:.0%} of the requests due in it, or {BACKLOG_MIN:g} and twice the root of the backlog at its beginning, whichever is "
+    f"more, no more than {MOST_FAILED:.0%} of them fail, and, where there is an SLO, the asked part of them keeps it."
 )
 
 
@@ -53,7 +61,7 @@ class Served:
     itl_ms: float | None
     """Mean inter-token latency."""
     ok: bool
-    """Its outcome is valid."""
+    """It was served: :func:`is_served`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +93,23 @@ class StepFigures:
     keeps_up: bool | None = None
 
 
+def is_served(outcome: Outcome) -> bool:
+    """Whether a request came to its end: valid, or whole with a degenerate text.
+
+    What a text is worth says nothing of the load that a server keeps up with; degenerate answers are counted by their name.
+    """
+    return outcome.valid or outcome is Outcome.DEGENERATE
+
+
 def window(requests: Sequence[Served], concurrency: int | None) -> tuple[int, int] | None:
     """Return begin and end of the time at full load, ns; ``None``: there is none. ``concurrency``: of a closed loop."""
     if not requests:
         return None
     if concurrency is None:
         first, last = min(r.due_ns for r in requests), max(r.due_ns for r in requests)
-        begin, end = first + round((last - first) * OPEN_RAMP), last
+        ramp = first + round((last - first) * OPEN_RAMP)
+        full = max(r.end_ns for r in requests if r.due_ns <= ramp)
+        begin, end = max(ramp, min(full, first + round((last - first) * LATEST_BEGIN))), last
     else:
         sent = sorted((r for r in requests if r.sent_ns is not None), key=lambda r: r.sent_ns or 0)
         if len(sent) <= concurrency:
@@ -122,7 +140,8 @@ def step_figures(
     counted = tuple(i for i, r in enumerate(requests) if begin <= r.due_ns <= end)
     ended = sum(r.ok and begin < r.end_ns <= end for r in requests)
     failed = sum(not requests[i].ok for i in counted)
-    growth = _backlog(requests, end) - _backlog(requests, begin)
+    backlog = _backlog(requests, begin)
+    growth = _backlog(requests, end) - backlog
     good = (
         None if slo is None else sum(is_good(requests[i], slo, from_due=concurrency is None) for i in counted)
     )
@@ -138,7 +157,7 @@ def step_figures(
         backlog_growth=growth,
         good=good,
         goodput=None if good is None else good / span_s,
-        keeps_up=_keeps_up(len(counted), growth, failed, good, attainment),
+        keeps_up=_keeps_up(len(counted), backlog, growth, failed, good, attainment),
     )
 
 
@@ -167,11 +186,12 @@ def is_good(request: Served, slo: Slo, *, from_due: bool) -> bool:
 
 
 def _keeps_up(
-    counted: int, growth: int, failed: int, good: int | None, attainment: float | None
+    counted: int, backlog: int, growth: int, failed: int, good: int | None, attainment: float | None
 ) -> bool | None:
     if not counted:
         return None
-    kept = growth <= max(BACKLOG_SHARE * counted, BACKLOG_MIN) and failed <= MOST_FAILED * counted
+    allowed = max(BACKLOG_SHARE * counted, BACKLOG_MIN + 2 * math.sqrt(backlog))
+    kept = growth <= allowed and failed <= MOST_FAILED * counted
     return kept and (attainment is None or good is None or good >= attainment * counted)
 
 

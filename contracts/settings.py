@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 
-from contracts.failures import SetupError
+from contracts.failures import InputError, SetupError
+from contracts.workloads import NAME_PATTERN
 
 BROKER = "CHIMERA_BROKER"
 """``redis://[user:password@]host:port/db``: broker, result backend and result store."""
@@ -29,6 +31,9 @@ SERVER = "CHIMERA_SERVER"
 """URL of the slot's model server; in the arguments everybody on the machine could read its password."""
 SERVERS = "CHIMERA_SERVERS"
 """The same of ``chimera run`` and ``resume``: URLs, separated by blanks."""
+ALSO = "CHIMERA_ALSO"
+"""Further model servers of the slot, by name: ``NAME=URL``, separated by blanks. Those of ``chimera run`` too, which hands
+them to its workers."""
 
 _SLOT = "CHIMERA_SLOT"
 _POOL = "CHIMERA_POOL"
@@ -49,6 +54,23 @@ class WorkerSettings:
     gpu: int | None
     max_deadline_s: float
     """The longest job deadline that this worker accepts, s."""
+    also: tuple[tuple[str, str], ...] = ()
+    """Further servers: name, URL."""
+
+    def server_url(self, name: str | None) -> str:
+        """Return the address of a further server; ``None``: of the slot's own.
+
+        Raises:
+            SetupError: the slot has none of that name.
+        """
+        if name is None:
+            return self.server
+        url = dict(self.also).get(name)
+        if url is None:
+            raise SetupError(
+                f"slot {self.slot} has no further server {name!r}: start its worker with --also {name}=URL"
+            )
+        return url
 
     def environment(self) -> dict[str, str]:
         """Return the variables that :func:`worker_settings` reads back."""
@@ -58,6 +80,7 @@ class WorkerSettings:
             SERVER: self.server,
             _GPU: "" if self.gpu is None else str(self.gpu),
             _MAX_DEADLINE: repr(self.max_deadline_s),
+            ALSO: " ".join(f"{name}={url}" for name, url in self.also),
         }
 
 
@@ -73,7 +96,28 @@ def worker_settings() -> WorkerSettings | None:
         server=os.environ[SERVER],
         gpu=int(gpu) if gpu else None,
         max_deadline_s=float(os.environ.get(_MAX_DEADLINE, DEFAULT_MAX_DEADLINE_S)),
+        also=further_servers(os.environ.get(ALSO, "")),
     )
+
+
+def further_servers(text: str) -> tuple[tuple[str, str], ...]:
+    """Return name and URL of each ``NAME=URL`` of a text; blanks separate them.
+
+    Raises:
+        InputError: one is not of that form, or a name stands twice. No URL is shown: it may hold a password.
+    """
+    found: dict[str, str] = {}
+    for word in text.split():
+        name, equals, url = word.partition("=")
+        if not equals or not url or not re.match(NAME_PATTERN, name):
+            raise InputError(
+                "--also: give each further server as NAME=URL, such as b=http://127.0.0.1:11435; "
+                "a name has letters, digits, '.', '_' and '-', up to 64"
+            )
+        if name in found:
+            raise InputError(f"--also: two servers have the name {name!r}")
+        found[name] = url
+    return tuple(found.items())
 
 
 def broker_url() -> str:

@@ -20,6 +20,16 @@ class ModelLimits(Strict):
     """``num_ctx`` beyond it is clamped."""
 
 
+class FurtherServer(Strict):
+    """A model server that a slot has beside its own, for agents that name it."""
+
+    server: str
+    """URL without user and password."""
+    models: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """As in :class:`SlotStatus`, as is ``problem``."""
+    problem: str | None = None
+
+
 class SlotStatus(Strict):
     """One live slot, as its worker last saw it. Kept in the store with a time to live."""
 
@@ -39,4 +49,6 @@ class SlotStatus(Strict):
     """What its calibration found; ``None``: not calibrated since its machine was started, or by another version."""
     problem: str | None = None
     """Why the server could not be asked."""
+    further: dict[str, FurtherServer] = Field(default_factory=dict)
+    """By name."""
     seen_at: datetime

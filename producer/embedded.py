@@ -18,12 +18,13 @@ import redis
 from contracts.failures import InputError, SetupError
 from contracts.queues import AGGREGATE_QUEUE, pool_queue, slot_queue
 from contracts.redis_client import connect, redacted
-from contracts.settings import BROKER, SERVER
+from contracts.settings import ALSO, BROKER, SERVER, further_servers
 from contracts.store import LIVE, Store, claim_key, lease_key
 from contracts.store.keys import follower_key
 from producer import local_server
 from producer.embedded_redis import EmbeddedRedis, free_port
 from producer.plan import Plan
+from producer.preflight import models_wanted
 from producer.processes import Child
 from producer.sweep_file import where
 
@@ -41,6 +42,23 @@ def check_slots_asked(slots: int | None, servers: tuple[str, ...], broker: str |
         raise InputError("--slots and --server are for the embedded default, not for a broker's cluster")
 
 
+def hand_on_further(also: tuple[str, ...], broker: str | None) -> None:
+    """Put ``--also`` into the environment, which the embedded workers have from this process.
+
+    Raises:
+        InputError: it is not of the form NAME=URL, or there is a broker's cluster.
+    """
+    if not also:
+        return
+    if broker is not None:
+        raise InputError(
+            "--also is for the embedded default: in a cluster each slot has its own, chimera worker --also NAME=URL"
+        )
+    text = " ".join(also)
+    further_servers(text)
+    os.environ[ALSO] = text
+
+
 class Embedded:
     """Everything that one machine needs for a sweep; use it as a context manager.
 
@@ -51,7 +69,8 @@ class Embedded:
 
     Raises:
         SetupError: on entering, where something is missing or another run uses the same home.
-        InputError: on entering, where an unfinished execution was begun with others than are asked for.
+        InputError: on entering, where an unfinished execution was begun with others than are asked for, or where further
+            servers (:func:`hand_on_further`) are missing or would be several slots'.
     """
 
     def __init__(
@@ -120,6 +139,7 @@ class Embedded:
         self._forget_the_dead()
         if not self._fresh:
             self._take_what_it_was_begun_with()
+        self._check_further()
         model_file = self._prepare_model()
         self._start_aggregator()
         if model_file is not None:
@@ -161,6 +181,21 @@ class Embedded:
                 f"or neither, or start anew: chimera run --fresh {self._plan.sweep_file}"
             )
 
+    def _check_further(self) -> None:
+        """Of several slots each needs further servers of its own; a resume needs those that the sweep names given again."""
+        further = dict(further_servers(os.environ.get(ALSO, "")))
+        if further and self._count > 1:
+            raise InputError(
+                f"--also goes with one slot, and here are {self._count}: they would share {', '.join(further)}. "
+                "Start a worker for each: chimera worker --slot NAME --server URL --also NAME=URL"
+            )
+        lacking = [name for name in models_wanted(self._plan) if name is not None and name not in further]
+        if lacking:
+            at = where(self._plan.sweep_file, "workload.agents", "workload")
+            raise InputError(
+                f"{at}: an agent uses the further server {lacking[0]!r}: give it with --also {lacking[0]}=URL"
+            )
+
     def _prepare_model(self) -> Path | None:
         """Return the file of the embedded model, ``None`` where the servers are the user's own."""
         if self._servers:
@@ -170,11 +205,12 @@ class Embedded:
             if self._count > 1:
                 raise SetupError("--slots with Ollama: give each slot its own server with --server URL")
             return None
-        wanted = {c for c in (self._spec.model, *(self._spec.axes.model or ())) if c is not None}
-        if wanted != {local_server.MODEL}:
+        wanted = models_wanted(self._plan).get(None, {})
+        others = sorted(wanted.keys() - {local_server.MODEL})
+        if others:
             raise SetupError(
-                f"{where(self._plan.sweep_file, 'model', 'axes.model')}: the embedded model server has only "
-                f"{local_server.MODEL!r}, the sweep wants {', '.join(sorted(wanted))}: give a server that has it with --server URL"
+                f"{wanted[others[0]]}: the embedded model server has only {local_server.MODEL!r}, the sweep wants "
+                f"{', '.join(sorted(wanted))}: give a server that has it with --server URL"
             )
         return local_server.model_file()
 

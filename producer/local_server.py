@@ -62,6 +62,9 @@ def main() -> None:
     parser.add_argument("--model-file", required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument(
+        "--parallel", type=int, default=1, help="requests at a time, each with the whole context"
+    )
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 
@@ -70,8 +73,8 @@ def main() -> None:
     parameters = xllamacpp.CommonParams()
     parameters.model.path = options.model_file
     parameters.model_alias = {MODEL}
-    parameters.n_ctx = CONTEXT
-    parameters.n_parallel = 1
+    parameters.n_ctx = CONTEXT * options.parallel  # llama.cpp shares it out
+    parameters.n_parallel = options.parallel
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = options.port
     parameters.endpoint_slots = True

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from contracts.failures import SetupError
-from contracts.slots import SlotStatus
+from contracts.slots import FurtherServer, SlotStatus
 from contracts.store import Store
 from contracts.tls import is_loopback
 from producer.plan import Plan
@@ -49,9 +49,10 @@ def shared_servers(slots: Iterable[SlotStatus]) -> list[str]:
     """Return a line for each model server that several slots measure at the same time."""
     of_server: dict[tuple[str, str], list[str]] = {}
     for slot in slots:
-        # An address of loopback is another server on each host.
-        host = slot.host if is_loopback(urlsplit(slot.server).hostname or "") else ""
-        of_server.setdefault((host, slot.server), []).append(slot.slot)
+        for server in dict.fromkeys((slot.server, *(one.server for one in slot.further.values()))):
+            # An address of loopback is another server on each host.
+            host = slot.host if is_loopback(urlsplit(server).hostname or "") else ""
+            of_server.setdefault((host, server), []).append(slot.slot)
     return [
         f"slots {', '.join(names)} share the server {server}: their jobs disturb each other, and are slower than alone; "
         "give each slot a server of its own"
@@ -60,26 +61,65 @@ def shared_servers(slots: Iterable[SlotStatus]) -> list[str]:
     ]
 
 
+def models_wanted(plan: Plan) -> dict[str | None, dict[str, str]]:
+    """Return which models are wanted of which of a slot's servers (``None``: its own): server → model → place in the sweep file."""
+    file = plan.sweep_file
+    swept, of_agents = where(file, "model", "axes.model"), where(file, "workload.agents", "workload")
+    wanted: dict[str | None, dict[str, str]] = {}
+    for configuration in plan.configurations:
+        for role in configuration.agents:
+            at = swept if role.model in _swept(plan) else of_agents
+            wanted.setdefault(role.server, {}).setdefault(role.model, at)
+        if not configuration.agents:
+            wanted.setdefault(None, {}).setdefault(configuration.model, swept)
+    return wanted
+
+
+def _swept(plan: Plan) -> set[str | None]:
+    return {plan.spec.model, *(plan.spec.axes.model or ())}
+
+
 def _problems(plan: Plan, slot: SlotStatus) -> list[str]:
     spec = plan.spec
     if slot.problem is not None:
         return [f"{where(plan.sweep_file, 'server')}: slot {slot.slot}: {slot.problem}"]
-    if spec.server.kind not in slot.models:
-        spoken = ", ".join(slot.models) or "nothing known"
-        return [
-            f"{where(plan.sweep_file, 'server')}: slot {slot.slot}: the server at {slot.server} does not speak "
-            f"{spec.server.kind!r} (it speaks: {spoken})"
-        ]
-    has = slot.models[spec.server.kind]
-    found = [
-        f"{where(plan.sweep_file, 'model', 'axes.model')}: slot {slot.slot}: the server at {slot.server} has no "
-        f"model {model!r} (it has: {', '.join(has) or 'none'})"
-        for model in sorted({c.model for c in plan.configurations})
-        if model not in has and f"{model}:latest" not in has
-    ]
+    found = []
+    for name, models in models_wanted(plan).items():
+        if name is None:
+            own = FurtherServer(server=slot.server, models=slot.models)
+            found += _lacking(plan, slot, "the server", own, models)
+        elif name in slot.further:
+            found += _lacking(plan, slot, f"the further server {name!r}", slot.further[name], models)
+        else:
+            has = ", ".join(slot.further) or "none"
+            found.append(
+                f"{where(plan.sweep_file, 'workload.agents', 'workload')}: slot {slot.slot} has no further server {name!r} "
+                f"(it has: {has}): start its worker with --also {name}=URL"
+            )
     if spec.deadline > slot.max_deadline_s:
         found.append(
             f"{where(plan.sweep_file, 'deadline')}: slot {slot.slot} accepts deadlines up to {slot.max_deadline_s:g} s, the sweep's is "
             f"{spec.deadline:g} s: start its worker with --max-deadline {spec.deadline:g}"
         )
     return found
+
+
+def _lacking(
+    plan: Plan, slot: SlotStatus, which: str, server: FurtherServer, models: dict[str, str]
+) -> list[str]:
+    """Return a line for each thing that is wanted of a slot's server and that it can't do."""
+    kind = plan.spec.server.kind
+    if server.problem is not None:
+        return [f"{where(plan.sweep_file, 'server')}: slot {slot.slot}: {server.problem}"]
+    if kind not in server.models:
+        spoken = ", ".join(server.models) or "nothing known"
+        return [
+            f"{where(plan.sweep_file, 'server')}: slot {slot.slot}: {which} at {server.server} does not speak "
+            f"{kind!r} (it speaks: {spoken})"
+        ]
+    has = server.models[kind]
+    return [
+        f"{at}: slot {slot.slot}: {which} at {server.server} has no model {model!r} (it has: {', '.join(has) or 'none'})"
+        for model, at in sorted(models.items())
+        if model not in has and f"{model}:latest" not in has
+    ]

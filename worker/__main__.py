@@ -17,11 +17,13 @@ from contracts.metrics import LOOPBACK
 from contracts.queues import AGGREGATE_QUEUE, pool_queue, slot_queue
 from contracts.redis_client import check, connect
 from contracts.settings import (
+    ALSO,
     DEFAULT_MAX_DEADLINE_S,
     DEFAULT_POOL,
     SERVER,
     WorkerSettings,
     broker_url,
+    further_servers,
 )
 from contracts.slots import SlotStatus
 from contracts.store import Store
@@ -45,6 +47,9 @@ def main(arguments: list[str]) -> None:
     who.add_argument("--slot")
     who.add_argument("--aggregator", action="store_true")
     parser.add_argument("--server", default=os.environ.get(SERVER))
+    parser.add_argument(
+        "--also", action="append", metavar="NAME=URL", help="a further server; may be repeated"
+    )
     parser.add_argument("--pool", default=DEFAULT_POOL)
     parser.add_argument("--gpu", type=int)
     parser.add_argument("--max-deadline", type=float, default=DEFAULT_MAX_DEADLINE_S)
@@ -73,8 +78,14 @@ def main(arguments: list[str]) -> None:
                 "aggregator", AGGREGATE_QUEUE, options.loglevel, None, {}, metrics, options.processes
             )
         else:
+            also = os.environ.get(ALSO, "") if options.also is None else " ".join(options.also)
             settings = WorkerSettings(
-                options.slot, options.pool, options.server, options.gpu, options.max_deadline
+                options.slot,
+                options.pool,
+                options.server,
+                options.gpu,
+                options.max_deadline,
+                further_servers(also),
             )
             _check(settings, options.wait)
             queues = f"{pool_queue(settings.pool)},{slot_queue(settings.slot)}"
@@ -103,10 +114,11 @@ def _check(settings: WorkerSettings, wait_s: float) -> None:
             f"slot {settings.slot!r} has a live worker already (pid {other.pid} on {other.host}); "
             "stop it, or give this one another name"
         )
-    while (problem := probe(settings.server)[1]) is not None:
-        if time.monotonic() >= until:
-            raise SetupError(problem)
-        time.sleep(RETRY_S)
+    for server in (settings.server, *dict(settings.also).values()):
+        while (problem := probe(server)[1]) is not None:
+            if time.monotonic() >= until:
+                raise SetupError(problem)
+            time.sleep(RETRY_S)
 
 
 def _is_dead(other: SlotStatus) -> bool:

@@ -1,27 +1,26 @@
-"""What comes before the measured stages of a run: unloading the model, or warm-up calls."""
+"""What comes before the measured stages of a run: unloading the models, or warm-up calls."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts.call import CallResult, Outcome
-from contracts.configuration import Parameters
+from contracts.call import Outcome
+from contracts.formulas import NS_PER_S
 from contracts.job import JobSpec
 from contracts.outcome import StageResult
 from contracts.plots import plot_of
 from contracts.workloads import CorpusWorkload
+from worker.caller import Caller
 from worker.measurement.clock import now_ns
-from worker.servers import ModelServer
 from worker.workloads.agent import WARMUP_PROMPT
 from worker.workloads.agent.prompts import load_prompts
 
 WARMUP_TOKENS = 8
 """Length limit of a warm-up answer: enough to load the model and its first kernels."""
-
-Call = Callable[[str, Parameters, dict[str, Any] | None], Awaitable[CallResult]]
-"""``(prompt, parameters, schema)`` → the call."""
+MAX_REST_S = 5.0
 
 
 class _Plot:
@@ -45,39 +44,79 @@ _plot = _Plot()
 class NotPrepared(Exception):
     """The run can't begin as the sweep asks; its stage says why."""
 
-    def __init__(self, stage: StageResult) -> None:
+    def __init__(self, stage: StageResult, before: Sequence[StageResult] = ()) -> None:
         super().__init__(stage.reason)
         self.stage = stage
+        self.before = tuple(before)
+        """What was done until then."""
 
 
-async def prepare(spec: JobSpec, server: ModelServer, call: Call) -> tuple[StageResult, ...]:
-    """Bring the server into the state in which the run begins; return what was done, stage by stage.
+async def prepare(spec: JobSpec, callers: Sequence[Caller]) -> tuple[StageResult, ...]:
+    """Bring the servers into the state in which the run begins; return what was done, stage by stage.
+
+    Each model is unloaded once on each server, and warmed up once in each way that it is loaded. A stage has the name of
+    the first agent that it is for.
 
     Raises:
-        NotPrepared: the model could not be unloaded.
+        NotPrepared: a model could not be unloaded.
     """
-    stages = []
+    stages: list[StageResult] = []
     goes_on = _plot.goes_on(spec)
     if spec.warmup == "unload" or (spec.reset and not goes_on):
-        stages.append(await _unload(spec.configuration.model, server))
+        for caller in _first_of(callers, loaded=False):
+            stage = await _unload(caller)
+            if not stage.outcome.valid:
+                raise NotPrepared(stage, stages)
+            stages.append(stage)
     warmups = 0 if spec.warmup == "unload" else spec.warmup
-    short = spec.configuration.parameters.model_copy(update={"num_predict": WARMUP_TOKENS})
-    # llama.cpp takes seconds for the first schema of its life, which no counter shows.
     workload = spec.workload
-    structured = (
-        isinstance(workload, CorpusWorkload) and workload.structured == "auto" and server.supports_schema
-    )
-    schema = load_prompts().answer_schema if structured else None
-    for _ in range(warmups):
-        stages.append(await _warmup(call, short, schema))
+    for caller in _first_of(callers, loaded=True):
+        # llama.cpp takes seconds for the first schema of its life, which no counter shows.
+        structured = (
+            isinstance(workload, CorpusWorkload)
+            and workload.structured == "auto"
+            and caller.server.supports_schema
+        )
+        schema = load_prompts().answer_schema if structured else None
+        stages += [await _warmup(caller, schema) for _ in range(warmups)]
     return tuple(stages)
 
 
-async def _unload(model: str, server: ModelServer) -> StageResult:
+async def rest(stages: Iterable[StageResult]) -> None:
+    """Wait until servers are done with the warm-up answers that they cut: two token times after each.
+
+    A client waits by itself before its own next call (Ollama may give it the cut answer's next token, docs/servers.md).
+    Where several begin at a barrier each has to be free of the others' warm-up calls, and none may wait beyond the barrier.
+    """
+    await asyncio.sleep(max((_rest_s(stage) for stage in stages), default=0.0))
+
+
+def _rest_s(stage: StageResult) -> float:
+    if stage.call is None or stage.call.outcome is not Outcome.TRUNCATED:
+        return 0.0
+    timing = stage.call.timing
+    texts = timing.text_ns
+    # With one frame the time of a token is not known: less than that to the first one.
+    token_ns = (texts[-1] - texts[0]) / (len(texts) - 1) if len(texts) > 1 else timing.end_ns - timing.sent_ns
+    return max(min(2 * token_ns / NS_PER_S, MAX_REST_S) - (now_ns() - timing.end_ns) / NS_PER_S, 0.0)
+
+
+def _first_of(callers: Iterable[Caller], *, loaded: bool) -> list[Caller]:
+    """Return the first caller of each model on each server; ``loaded``: and of each way to load it."""
+    found: dict[tuple[object, ...], Caller] = {}
+    for caller in callers:
+        given = caller.parameters
+        way = (given.num_ctx, given.num_gpu) if loaded else ()
+        found.setdefault((caller.server.url, caller.model, *way), caller)
+    return list(found.values())
+
+
+async def _unload(caller: Caller) -> StageResult:
     at, begin_ns = datetime.now(UTC), now_ns()
-    problem = await server.unload(model)
-    stage = StageResult(
+    problem = await caller.server.unload(caller.model)
+    return StageResult(
         stage="unload",
+        agent=caller.label,
         phase="warmup",
         outcome=Outcome.OK if problem is None else Outcome.SERVER_ERROR,
         reason=problem,
@@ -85,16 +124,14 @@ async def _unload(model: str, server: ModelServer) -> StageResult:
         started_ns=begin_ns,
         ended_ns=now_ns(),
     )
-    if problem is not None:
-        raise NotPrepared(stage)
-    return stage
 
 
-async def _warmup(call: Call, parameters: Parameters, schema: dict[str, Any] | None) -> StageResult:
+async def _warmup(caller: Caller, schema: dict[str, Any] | None) -> StageResult:
     at, begin_ns = datetime.now(UTC), now_ns()
-    result = await call(WARMUP_PROMPT, parameters, schema)
+    result = await caller.warm_up(WARMUP_PROMPT, WARMUP_TOKENS, schema)
     return StageResult(
         stage="warmup",
+        agent=caller.label,
         phase="warmup",
         outcome=result.outcome,
         reason=result.reason,

@@ -15,7 +15,7 @@ from contracts.failures import ChimeraError
 from contracts.floor import MeasurementFloor
 from contracts.redis_client import redacted
 from contracts.settings import WorkerSettings
-from contracts.slots import ModelLimits, SlotStatus
+from contracts.slots import FurtherServer, ModelLimits, SlotStatus
 from contracts.store import Store
 from contracts.sweep import ServerKind, ServerSpec
 from worker.heartbeat import BEAT_S, TTL_S
@@ -35,6 +35,12 @@ def probe(url: str) -> tuple[dict[str, tuple[str, ...]], str | None]:
         except ChimeraError as error:
             problems.append(str(error))
     return models, None if models else problems[0]
+
+
+def probed(url: str) -> FurtherServer:
+    """Return what a further server can run."""
+    models, problem = probe(url)
+    return FurtherServer(server=redacted(url), models=models, problem=problem)
 
 
 async def limits_of(kind: ServerKind, url: str, names: Iterable[str]) -> dict[str, ModelLimits]:
@@ -66,6 +72,7 @@ class SlotSign:
         self._limits: dict[str, ModelLimits] = {}
         self._asked: set[str] = set()
         self._problem: str | None = None
+        self._further: dict[str, FurtherServer] = {}
         host = host_identity(gpu_indices=[])
         self._here = (host.host, boot_id(), host.chimera, host.python)
 
@@ -74,6 +81,7 @@ class SlotSign:
         pause_s = PROBE_EVERY_S if self._problem is None else BEAT_S
         if now - self._probed >= pause_s and not self._store.leased(self._settings.slot):
             self._models, self._problem = probe(self._settings.server)
+            self._further = {name: probed(url) for name, url in self._settings.also}
             self._ask_limits()
             self._probed = now
         self._store.put_slot(self._status(), ttl_s=TTL_S)
@@ -104,6 +112,7 @@ class SlotSign:
             limits=self._limits,
             floor=self._floor(),
             problem=self._problem,
+            further=self._further,
             seen_at=datetime.now(UTC),
         )
 

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
 
+from analysis.models.load import LoadStep
 from analysis.statistics.description import Description
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.plain import STRICT
@@ -166,6 +167,9 @@ class RunFigures:
     recorded_ttft_ms: float | None = None
     busy_ns: tuple[tuple[int, int], ...] | None = None
     """Sending and end of each of its calls, by the clock of its host's boot; ``None``: not known of every call."""
+    steps: tuple[LoadStep, ...] = ()
+    """Of the workload ``prompts``: its load, or each load of its search. Then the figures above are of the load's
+    window, means over its requests, of a search at the highest load that was kept up with (docs/load.md)."""
 
     @property
     def own_load(self) -> OwnLoad | None:

@@ -34,6 +34,7 @@ def main() -> int:
         models=tuple(arguments.model or ("ref",)),
         max_context=arguments.max_context,
         layers=arguments.layers,
+        parallel=arguments.parallel,
     )
     server = ReferenceServer(settings, arguments.host, arguments.port)
     try:
@@ -80,6 +81,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--model", action="append", help="base name of a model; may be repeated (ref)")
     parser.add_argument("--max-context", type=int, default=defaults.max_context, help="the model's own")
     parser.add_argument("--layers", type=int, default=defaults.layers, help="the model's layers")
+    parser.add_argument("--parallel", type=int, default=0, help="answers at a time, others wait; 0: no limit")
     parser.add_argument("--loop", choices=LOOPS, default="auto", help="auto: uvloop where it is installed")
     parser.add_argument("--detached", action="store_true", help="live on when the parent process ends")
     return parser.parse_args()

@@ -20,6 +20,7 @@ from benchmarks.reference_server.arrival import (
 from benchmarks.reference_server.exchange import Exchange
 from benchmarks.reference_server.http import BadRequest, Request, RequestParser
 from benchmarks.reference_server.log import RequestLog
+from benchmarks.reference_server.places import Place, Places
 from benchmarks.reference_server.timetable import Entry, Timetable
 from benchmarks.reference_server.wire import Plan
 
@@ -63,6 +64,7 @@ class Connection:
         hang_s: float,
         loop: asyncio.AbstractEventLoop,
         timetable: Timetable,
+        places: Places,
         closed: Callable[[Connection], None],
     ) -> None:
         self._socket = sock
@@ -72,9 +74,11 @@ class Connection:
         self._hang_s = hang_s
         self._loop = loop
         self._timetable = timetable
+        self._places = places
         self._closed = closed
         self._parser = RequestParser()
         self._exchange: Exchange | None = None
+        self._place: Place | None = None
         self._answering = False
         self._last = False
         self._lingering: Entry | None = None
@@ -144,7 +148,7 @@ class Connection:
 
     def _begin(self, response: Response, begin_ns: int) -> None:
         self._after = response.after
-        self._exchange = Exchange(
+        exchange = self._exchange = Exchange(
             self._socket,
             response.plan,
             begin_ns,
@@ -154,10 +158,18 @@ class Connection:
             self._timetable,
             self._over,
         )
-        self._exchange.advance()
+        if response.entry is None:
+            exchange.begin(begin_ns)
+        else:
+            self._place = Place(exchange.begin)
+            self._places.take(self._place, begin_ns)
 
     def _over(self, ended: str) -> None:
-        self._exchange = None
+        exchange, self._exchange = self._exchange, None
+        place, self._place = self._place, None
+        if place is not None and exchange is not None:
+            # By the schedule, not by the clock: how late this one was must not add up over those that wait.
+            self._places.give_back(place, exchange.due_end_ns if ended == "sent" else time.perf_counter_ns())
         self._earliest_ns = time.perf_counter_ns()
         after, self._after = self._after, None
         if after is not None:

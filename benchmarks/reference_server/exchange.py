@@ -61,6 +61,19 @@ class Exchange:
         self._watching = False
         self._running = True
 
+    def begin(self, begin_ns: int) -> None:
+        """Begin with the schedule, which counts from ``begin_ns``."""
+        self._begin_ns = begin_ns
+        if self._entry is not None:
+            self._entry.begin_ns = begin_ns
+        self.advance()
+
+    @property
+    def due_end_ns(self) -> int:
+        """When the last write is due."""
+        writes = self._plan.writes
+        return self._begin_ns + (writes[-1].due_ns if writes else 0)
+
     def advance(self) -> None:
         """Send what is due and ask to be called when more is."""
         if not self._running:

@@ -43,6 +43,8 @@ class RequestLog:
     """Who says so: ``kernel`` (its receive timestamp) or ``user`` (the server, when it had read it)."""
     read_ns: int
     """The server had read the whole request."""
+    came_ns: int
+    """When the request arrived: ``begin_ns``, unless it had to wait for a place; then ``begin_ns`` is when it got one."""
     request_id: str | None
     """The request's header ``x-request-id``."""
     prompt_sha: str
@@ -127,6 +129,7 @@ class ServerLog:
             begin_ns=arrival.begin_ns,
             begin_clock=arrival.clock,
             read_ns=arrival.read_ns,
+            came_ns=arrival.begin_ns,
             request_id=request_id,
             prompt_sha=hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()[:16],
             prompt_head=prompt[:SHOWN_CHARS],

@@ -1,4 +1,4 @@
-"""Ollama's side: ``/api/generate`` and what Ollama tells of itself (docs/api.md, v0.12)."""
+"""Ollama's side: ``/api/generate``, ``/api/chat`` and what Ollama tells of itself (docs/api.md, v0.12)."""
 
 from __future__ import annotations
 
@@ -21,19 +21,28 @@ from benchmarks.reference_server.settings import Settings
 
 VERSION = "0.12.11-reference"
 GENERATE = "/api/generate"
+CHAT = "/api/chat"
+PATHS = (GENERATE, CHAT)
 _NOW = (0, "0", "0s", "0m", "0h")
 
 
 def parse(body: dict[str, Any]) -> Generation:
-    """Read a request to ``/api/generate``."""
+    """Read a request to ``/api/generate`` or, with messages, to ``/api/chat``."""
     options = body.get("options")
     options = options if isinstance(options, dict) else {}
     limit = options.get("num_predict")
-    prompt = str(body.get("prompt") or "")
+    messages = body.get("messages")
+    said = (
+        [str(m.get("content") or "") for m in messages if isinstance(m, dict)]
+        if isinstance(messages, list)
+        else []
+    )
+    prompt = said[-1] if said else str(body.get("prompt") or "")
+    before = " ".join(said[:-1]) or body.get("system") or ""
     return Generation(
         model=str(body.get("model", "")),
         prompt=prompt,
-        prompt_tokens=count_tokens(f"{body.get('system') or ''} {prompt}"),
+        prompt_tokens=count_tokens(f"{before} {prompt}"),
         limit=limit if isinstance(limit, int) and limit > 0 else None,
         wants_json=bool(body.get("format")),
         options=options,
@@ -50,7 +59,8 @@ class OllamaDialect:
     early_headers = False
     joins = False
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, chat: bool = False) -> None:
+        self._chat = chat
         self.counted = Counted.TRUE
         # To the second: so responses that are alike can be prepared once.
         created_at = _timestamp(datetime.now(UTC).replace(microsecond=0))
@@ -61,7 +71,7 @@ class OllamaDialect:
         return self._about["created_at"]
 
     def plan(self, answer: Answer) -> None:
-        self._before, self._after = around({**self._about, "response": "\0", "done": False})
+        self._before, self._after = around({**self._about, **self._said("\0"), "done": False})
 
     def opening(self) -> list[bytes]:
         return []
@@ -74,15 +84,17 @@ class OllamaDialect:
         return self._before + text_json(piece) + self._after + b"\n"
 
     def reasoning(self, piece: str, total: int) -> bytes | None:
+        if self._chat:
+            return self._record(message={"role": "assistant", "content": "", "thinking": piece}, done=False)
         return self._record(response="", thinking=piece, done=False)
 
     def ending(self, answer: Answer) -> list[bytes]:
         figures = _counters(answer, self.counted)
-        return [self._record(response="", done=True, done_reason=answer.finish, **figures)]
+        return [self._record(**self._said(""), done=True, done_reason=answer.finish, **figures)]
 
     def loading(self, reason: str) -> bytes:
         """The answer to a request without a prompt: ``load`` or ``unload``."""
-        return self._record(response="", done=True, done_reason=reason)
+        return self._record(**self._said(""), done=True, done_reason=reason)
 
     def error(self, message: str) -> bytes:
         return to_json({"error": message}) + b"\n"
@@ -92,6 +104,9 @@ class OllamaDialect:
 
     def refusal(self, status: int, message: str, kind: str) -> dict[str, Any]:
         return {"error": message}
+
+    def _said(self, text: str) -> dict[str, Any]:
+        return {"message": {"role": "assistant", "content": text}} if self._chat else {"response": text}
 
     def _record(self, **fields: Any) -> bytes:
         return to_json({**self._about, **fields}) + b"\n"

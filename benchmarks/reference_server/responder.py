@@ -46,7 +46,7 @@ class ReferenceResponder:
         self._models = list(settings.models)
         self._models += [f"{base}:{name}" for base in settings.models for name in SCENARIOS]
         native = llama_cpp.PATHS if settings.flavour == "llama.cpp" else ()
-        self._generating = frozenset((ollama.GENERATE, *OPENAI, *native))
+        self._generating = frozenset((*ollama.PATHS, *OPENAI, *native))
 
     def refuse(self, status: int, reason: str) -> Response:
         """Return the response to what is not a request, or can't be answered; the connection is closed."""
@@ -65,7 +65,7 @@ class ReferenceResponder:
 
     def _generate(self, request: Request, came: Arrival, peer: str) -> Response:
         body, path, closes = request.object(), request.path, not request.keeps_alive
-        streams = body.get("stream", path == ollama.GENERATE) is True
+        streams = body.get("stream", path in ollama.PATHS) is True
         generation = self._parse(path, body)
         if not streams and not generation.only_load:
             raise BadRequest('the reference server only streams: send "stream": true')
@@ -97,25 +97,25 @@ class ReferenceResponder:
         else:
             plan = self._plans.of((path, scenario, closes), scene)
             entry.schedule = plan.schedule
-        if path != ollama.GENERATE:
+        if path not in ollama.PATHS:
             self._slot.take(generation, entry)
         after = partial(self._loaded.unload, name) if generation.unload else None
         return Response(plan, entry, after)
 
     def _parse(self, path: str, body: dict[str, Any]) -> Generation:
-        if path == ollama.GENERATE:
+        if path in ollama.PATHS:
             return ollama.parse(body)
         return openai.parse(body) if path in OPENAI else llama_cpp.parse(body, self._settings.models[0])
 
     def _dialect(self, path: str, body: dict[str, Any], generation: Generation) -> Dialect:
-        if path == ollama.GENERATE:
-            return ollama.OllamaDialect(generation.model)
+        if path in ollama.PATHS:
+            return ollama.OllamaDialect(generation.model, path == ollama.CHAT)
         if path in OPENAI:
             return openai.OpenAIDialect(body, path == openai.CHAT, self._settings.flavour)
         return llama_cpp.LlamaCppDialect(generation)
 
     def _load(self, path: str, name: str, generation: Generation) -> bool:
-        return self._loaded.use(name, generation.options if path == ollama.GENERATE else None)
+        return self._loaded.use(name, generation.options if path in ollama.PATHS else None)
 
     def _describe(self, request: Request) -> tuple[int, Any]:
         path, settings = request.path, self._settings

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from benchmarks.reference_server.connection import Connection
 from benchmarks.reference_server.log import ServerLog
+from benchmarks.reference_server.places import Places
 from benchmarks.reference_server.responder import ReferenceResponder
 from benchmarks.reference_server.scenarios import SCENARIOS
 from benchmarks.reference_server.settings import Settings
@@ -59,6 +60,7 @@ class ReferenceServer:
         host, port = self._listener.getsockname()[:2]
         self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._timetable = Timetable(self._loop)
+        self._places = Places(self.settings.parallel)
         self._responder = ReferenceResponder(self.settings, self.log, self._facts, self._clear)
         self._accepting: asyncio.TimerHandle | None = None
         self._loop.add_reader(self._listener.fileno(), self._accept)
@@ -93,7 +95,7 @@ class ReferenceServer:
         hang_s, closed = self.settings.hang_s, self._connections.discard
         try:
             connection = Connection(
-                accepted, peer, self._responder, hang_s, self._loop, self._timetable, closed
+                accepted, peer, self._responder, hang_s, self._loop, self._timetable, self._places, closed
             )
         except OSError:
             accepted.close()  # the client went away at once

@@ -31,6 +31,8 @@ class Settings:
     """The model's own context length: more is not given, tokens."""
     layers: int = 34
     """The model's layers: ``num_gpu`` counts no further."""
+    parallel: int = 0
+    """Answers at a time; more requests wait for a place, in their order. 0: no limit."""
     hang_s: float = 600.0
     """When a hanging request is given up."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from contracts import logs
-from contracts.settings import BROKER, SERVERS
+from contracts.settings import ALSO, BROKER, SERVERS
 
 broker = click.option(
     "--broker",
@@ -56,5 +56,11 @@ servers = click.option(
     envvar=SERVERS,
     metavar="URL",
     help="Embedded: a model server of yours; one slot for each. Or as the unfinished execution was begun.",
+)
+also = click.option(
+    "--also",
+    multiple=True,
+    metavar="NAME=URL",
+    help=f"Embedded, one slot: a further server for agents that name it; may be repeated. One with a password better in {ALSO}.",
 )
 sweep_file = click.argument("sweep_file", type=click.Path(path_type=Path), metavar="SWEEP.yaml")

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from contracts.settings import BROKER, DEFAULT_MAX_DEADLINE_S, DEFAULT_POOL, SERVER
+from contracts.settings import ALSO, BROKER, DEFAULT_MAX_DEADLINE_S, DEFAULT_POOL, SERVER, further_servers
 from producer.cli import options
 from producer.cli.group import cli
 from producer.cli.printing import plain
@@ -26,6 +26,12 @@ from producer.cli.printing import plain
     envvar=SERVER,
     metavar="URL",
     help=f"The slot's model server; one with a password better as {SERVER}.",
+)
+@click.option(
+    "--also",
+    multiple=True,
+    metavar="NAME=URL",
+    help=f"A further server of the slot, for agents that name it; may be repeated. One with a password better in {ALSO}.",
 )
 @click.option(
     "--pool",
@@ -53,6 +59,7 @@ from producer.cli.printing import plain
 def worker(
     slot: str,
     server: str,
+    also: tuple[str, ...],
     pool: str,
     gpu: int | None,
     max_deadline: float,
@@ -68,7 +75,9 @@ def worker(
     arguments += [] if gpu is None else ["--gpu", str(gpu)]
     arguments += ["--max-deadline", repr(max_deadline), "--grace", repr(grace), "--loglevel", loglevel]
     arguments += _watched(log_format, metrics_port, metrics_address)
-    _become([sys.executable, "-m", "worker", *arguments], broker, {SERVER: server})
+    further = {ALSO: " ".join(also)} if also else {}
+    further_servers(further.get(ALSO, ""))
+    _become([sys.executable, "-m", "worker", *arguments], broker, {SERVER: server, **further})
 
 
 @cli.command()

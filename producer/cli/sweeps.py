@@ -46,6 +46,7 @@ def plan(sweep_file: Path, slots: int | None, results: Path, broker: str | None,
 @options.broker
 @options.slots
 @options.servers
+@options.also
 @click.option("--fresh", is_flag=True, help="Start anew, even where an execution is unfinished.")
 @click.option(
     "--calibrate/--no-calibrate",
@@ -62,6 +63,7 @@ def run(
     broker: str | None,
     slots: int | None,
     servers: tuple[str, ...],
+    also: tuple[str, ...],
     fresh: bool,
     calibrate: bool,
     results: Path,
@@ -70,10 +72,13 @@ def run(
     log_format: logs.Form,
 ) -> None:
     """Run a sweep, or resume it where it is unfinished, and write its report."""
+    from producer.broker import given_broker
+    from producer.embedded import hand_on_further
     from producer.progress import say_line
     from producer.run import RunOptions, run
 
     _end_by_interrupt()
+    hand_on_further(also, given_broker(broker))
     console = console_of(log_format)
     options = RunOptions(
         sweep_file, broker, slots, servers, fresh, calibrate, results, metrics_port, metrics_address
@@ -90,18 +95,27 @@ _which = click.argument("which", metavar="SWEEP.yaml|EXECUTION")
 @options.broker
 @options.slots
 @options.servers
+@options.also
 @options.results
 def resume(
-    which: str, broker: str | None, slots: int | None, servers: tuple[str, ...], results: Path
+    which: str,
+    broker: str | None,
+    slots: int | None,
+    servers: tuple[str, ...],
+    also: tuple[str, ...],
+    results: Path,
 ) -> None:
     """Go on with an execution that was paused or whose producer died, and write its report.
 
     Refused where the sweep file, or a file that it ingests, has changed since; the difference is shown.
     """
+    from producer.broker import find_broker
     from producer.control import ControlOptions, resume
+    from producer.embedded import hand_on_further
     from producer.progress import say_line
 
     _end_by_interrupt()
+    hand_on_further(also, find_broker(broker))
     console = plain()
     folder = resume(ControlOptions(which, broker, results, slots, servers), console)
     if folder is not None:

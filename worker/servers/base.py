@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ class ServerUnreachable(SetupError):
 
 @dataclass(frozen=True)
 class Load:
-    """A call is one of many: it is sent at once and once, and is read when its recording is called.
+    """A call is one of many: it is sent when it is due and once, and is read when its recording is called.
 
     What is done for a call by itself would change the load: there is no request before it that warms the connection
     (:meth:`ModelServer.warm` makes connections before a load), no pause (Ollama's, after an answer that was cut), and it
@@ -28,6 +28,9 @@ class Load:
 
     due_ns: int
     """When it was scheduled: :attr:`contracts.call.CallTiming.due_ns`."""
+    hold: Callable[[int], Awaitable[None]] | None = None
+    """Returns at a moment (ns): the request is prepared, connection and all, and written when it is due, not before;
+    ``None``: at once."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import ssl
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -18,9 +18,9 @@ import httpx
 from contracts.failures import InputError
 from contracts.sweep import Timeouts
 from worker.measurement.timing import CallClock
-from worker.servers.base import ServerUnreachable
+from worker.servers.base import Load, ServerUnreachable
 from worker.servers.text import decode_json, error_message, excerpt
-from worker.servers.transport import CLOCK, FRESH, PlainTransport, StampedTransport
+from worker.servers.transport import CLOCK, FRESH, HOLD, PlainTransport, StampedTransport
 
 ASK_TIMEOUT_S = 10.0
 WARM_TIMEOUT_S = 2.0
@@ -121,17 +121,27 @@ class Connection:
                     await self._pass_by(self._warming[path])
 
     async def open(
-        self, path: str, body: bytes, clock: CallClock, connect_s: float | None, *, fresh: bool = False
+        self,
+        path: str,
+        body: bytes,
+        clock: CallClock,
+        connect_s: float | None,
+        load: Load | None = None,
+        *,
+        keeps: bool = True,
     ) -> httpx.Response:
         """POST ``body`` to ``path`` and return the response at its headers; it must be closed.
 
-        ``fresh``: not on a kept connection (httpx's own path keeps its own counsel).
+        One of a load is held until it is due, and has a connection of its own unless the server ``keeps`` them.
 
         Raises httpx.TransportError.
         """
         request = self._request("POST", path, body, connect_s)
         request.extensions[CLOCK] = clock
-        request.extensions[FRESH] = fresh
+        if load is not None:
+            request.extensions[FRESH] = not keeps
+            if load.hold is not None:
+                request.extensions[HOLD] = partial(load.hold, load.due_ns)
         return await self._transport.handle_async_request(request)
 
     def _request(self, method: str, path: str, body: bytes | None, connect_s: float | None) -> httpx.Request:

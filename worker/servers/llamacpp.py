@@ -88,11 +88,12 @@ def native_request(spec: ServerSpec, request: CallRequest) -> StreamRequest:
         payload["json_schema"] = request.answer_schema
     return StreamRequest(
         path="/completion",
-        warm_path=None if request.load else "/health",
+        warm_path="/health",
         payload=payload,
         decoder=SseDecoder,
         is_last=is_true(b"stop"),
         has_token=lambda frames: read_native(frames).began,
         media_types=MEDIA_TYPES,
-        fresh=request.load is not None,
+        load=request.load,
+        keeps=False,
     )

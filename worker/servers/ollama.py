@@ -163,12 +163,13 @@ def generate_request(request: CallRequest) -> StreamRequest:
         payload["format"] = request.answer_schema
     return StreamRequest(
         path="/api/chat" if request.history else "/api/generate",
-        warm_path=None if request.load else WARM_PATH,
+        warm_path=WARM_PATH,
         payload=payload,
         decoder=NdjsonDecoder,
         is_last=is_true(b"done"),
         has_token=lambda frames: read_generate(frames).began,
         media_types=MEDIA_TYPES,
+        load=request.load,
     )
 
 

@@ -74,13 +74,14 @@ def completion_request(spec: ServerSpec, flavour: Flavour | None, request: CallR
         path = "/v1/completions"
     return StreamRequest(
         path=path,
-        warm_path=None if request.load else warm_path(flavour),
+        warm_path=warm_path(flavour),
         payload=payload,
         decoder=SseDecoder,
         is_last=_is_last,
         has_token=lambda frames: read_completion(frames).began,
         media_types=MEDIA_TYPES,
-        fresh=request.load is not None and flavour is Flavour.LLAMA_CPP,
+        load=request.load,
+        keeps=flavour is not Flavour.LLAMA_CPP,
     )
 
 

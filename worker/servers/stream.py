@@ -23,6 +23,7 @@ from worker.measurement.conditions import Conditions
 from worker.measurement.loop import WatchedSelector, running_watch
 from worker.measurement.quiet import no_gc
 from worker.measurement.timing import CallClock
+from worker.servers.base import Load
 from worker.servers.connection import Connection, explain
 from worker.servers.framing import Decoder, Frame, FrameTooLong
 from worker.servers.limits import Limits, TooSlow, seconds
@@ -92,8 +93,8 @@ class StreamRequest:
     """Where to send what, and how the answer is framed."""
 
     path: str
-    warm_path: str | None
-    """A GET that costs the server next to nothing, to be sure of the connection; ``None``: send at once."""
+    warm_path: str
+    """A GET that costs the server next to nothing."""
     payload: dict[str, Any]
     decoder: Callable[[], Decoder]
     is_last: Callable[[Frame], bool]
@@ -101,8 +102,10 @@ class StreamRequest:
     has_token: Callable[[list[Frame]], bool]
     """Whether any of the frames carries text or reasoning text."""
     media_types: frozenset[str]
-    fresh: bool = False
-    """On a connection of its own: the server may be about to close those that it has."""
+    load: Load | None = None
+    """``None``: the call is made by itself."""
+    keeps: bool = True
+    """The server keeps a connection after a streamed answer; else a load's requests have connections of their own."""
 
 
 async def exchange(
@@ -111,7 +114,7 @@ async def exchange(
     """Send the request once and read its stream to the end, for at most ``timeout_s`` seconds in all."""
     body = json.dumps(request.payload).encode()
     result = Exchange(CallClock(now_ns() if due_ns is None else due_ns))
-    if request.warm_path is not None:
+    if request.load is None:
         await connection.warm(request.warm_path, timeout_s)
     left_s = timeout_s - (now_ns() - result.clock.begun_ns) / 1e9
     if left_s <= 0:
@@ -179,8 +182,10 @@ class _Reader:
         limit_s, what = self._limits.of_the_head(self._result.clock)
         try:
             async with asyncio.timeout(limit_s):
-                path, fresh = self._request.path, self._request.fresh
-                return await self._connection.open(path, body, clock, self._limits.connect_s, fresh=fresh)
+                path, load, keeps = self._request.path, self._request.load, self._request.keeps
+                return await self._connection.open(
+                    path, body, clock, self._limits.connect_s, load, keeps=keeps
+                )
         except TimeoutError:
             raise TooSlow(what) from None
 

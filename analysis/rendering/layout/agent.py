@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from analysis.findings.titles import title
-from analysis.models import Call, ConfigurationSummary, Finding, SweepSummary
+from analysis.models import Call, ConfigurationSummary, Finding, ShownRun, SweepSummary
 from analysis.provenance import provenance as provenance_of
 from analysis.rendering.document import (
     Block,
@@ -36,15 +36,15 @@ def agent_report(
 ) -> Document:
     """Return the report of one agent under one configuration.
 
-    ``persona``: the prompt that made the agent what it is; ``None``: it has none, or none is recorded.
+    ``persona``: the prompt that made the agent what it is; ``None``: the configuration's, where one is recorded.
     """
     c = configuration
-    shown = c.shown
+    shown = _own_duration(c)
     concerned = findings_of(summary, c.config)
     return Document(
         _title(c.agent),
         (
-            Section(f"Technical Report: {_title(c.agent)} Analysis", (_header(c), *text_blocks(c))),
+            Section(f"Technical Report: {_title(c.agent)} Analysis", (_header(c, summary), *text_blocks(c))),
             Section("Workflow Summary", (_NO_RUN,) if shown is None else summary_blocks(shown)),
             Section("Metrics", _metrics(c)),
             Section(
@@ -63,10 +63,33 @@ def agent_report(
                     ),
                 ),
             ),
-            Section("Persona Prompt", (_persona(persona),)),
+            Section("Persona Prompt", (_persona(persona or c.persona),)),
             provenance_section(provenance_of(summary)),
         ),
     )
+
+
+def _own_duration(c: ConfigurationSummary) -> ShownRun | None:
+    """The run that is shown, with the agent's own duration: the wall time of several agents is the slowest one's."""
+    shown = c.shown
+    if shown is None:
+        return None
+    own = next((run.exec_s for run in c.over_runs.runs if run.run == shown.run), None)
+    return shown if own is None else shown.model_copy(update={"wall_s": own})
+
+
+def _company(c: ConfigurationSummary, summary: SweepSummary) -> tuple[tuple[str, str], ...]:
+    """Whether it ran alone or with others; of an agent that knows no others nothing is said."""
+    if c.agents == 1:
+        return (("Measured", "alone, to compare with"),)
+    others = [
+        agent
+        for pair in summary.pair_configurations
+        if pair.config == c.config and c.agent in pair.agents
+        for agent in pair.agents
+        if agent != c.agent
+    ]
+    return (("Measured", f"at the same time as {', '.join(others)}"),) if others else ()
 
 
 def _title(agent: str) -> str:
@@ -102,7 +125,7 @@ def _advice(found: Sequence[Finding]) -> Block:
     return Bullets(tuple(Bullet(text, ", ".join(dict.fromkeys(names))) for text, names in labels.items()))
 
 
-def _header(c: ConfigurationSummary) -> Lines:
+def _header(c: ConfigurationSummary, summary: SweepSummary) -> Lines:
     parameters = (
         f"{c.config} (parameters not recorded)" if c.parameters is None else describe_parameters(c.parameters)
     )
@@ -110,6 +133,7 @@ def _header(c: ConfigurationSummary) -> Lines:
         (
             ("Date", NOT_RECORDED if c.ended_at is None else f"{c.ended_at:%Y-%m-%d}"),
             ("Agent Type", _title(c.agent)),
+            *_company(c, summary),
             ("Model", c.model or NOT_RECORDED),
             ("Configuration", parameters),
         )

@@ -15,7 +15,12 @@ MOST_CALLS = 60
 _METHOD = {
     "tokens_over_eval_time": "each run: Σ tokens / Σ eval time",
     "mean_of_call_rates": "each run: mean of its calls' rates",
+    "output_over_window": "each run: output tokens of all its requests / time at full load",
 }
+_TTFT = "each run: mean of its calls, no cold ones"
+_TTFT_OF_A_LOAD = (
+    "each run: mean of the requests in its load's window; of an open loop from their scheduled time"
+)
 
 
 def aggregate_section(c: ConfigurationSummary) -> Section:
@@ -138,7 +143,7 @@ def _apart(c: ConfigurationSummary) -> Table:
         (
             "TTFT, over runs",
             _pooled(runs.ttft_ms, "ms"),
-            "complete runs (each run: mean of its calls, no cold ones)",
+            f"complete runs ({_TTFT_OF_A_LOAD if runs.throughput_method == 'output_over_window' else _TTFT})",
         ),
         *_reasoning(c.conditions),
         *_itl(c.conditions),

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from contracts.call import CallResult, Outcome
+from contracts.call import Outcome
 from contracts.configuration import Configuration, Parameters
 from contracts.job import JobSpec
 from contracts.sweep import ServerSpec
 from contracts.workloads import AgentWorkload
+from worker.caller import Caller
 from worker.preparation import WARMUP_TOKENS, NotPrepared, prepare
+from worker.servers.base import CallRequest, Recording
 from worker.servers.verdict import not_sent
 
 
@@ -19,6 +21,7 @@ class Recorder:
     """A server that only unloads, and the calls that were made."""
 
     supports_schema = False
+    url = "http://s"
 
     def __init__(self, problem: str | None = None, outcome: Outcome = Outcome.OK) -> None:
         self.problem = problem
@@ -29,9 +32,14 @@ class Recorder:
         self.did.append(f"unload {model}")
         return self.problem
 
-    async def call(self, prompt: str, parameters: Parameters, schema: dict[str, Any] | None) -> CallResult:
-        self.did.append((parameters, schema))
-        return not_sent(self.outcome, "why")
+    async def record(self, request: CallRequest, timeout_s: float) -> Recording:
+        assert request.system is None
+        self.did.append((request.model, request.parameters, request.answer_schema))
+        return lambda: not_sent(self.outcome, "why")
+
+    def caller(self, label: str = "chimera", model: str = "m", num_ctx: int | None = None) -> Caller:
+        given = Parameters(top_k=3, num_predict=500, num_ctx=num_ctx)
+        return Caller(label, self, model, given, "persona", lambda: 9.0)  # type: ignore[arg-type]
 
 
 def job(**fields: Any) -> JobSpec:
@@ -53,21 +61,22 @@ def job(**fields: Any) -> JobSpec:
 
 
 SHORT = Parameters(top_k=3, num_predict=WARMUP_TOKENS)
+WARM = ("m", SHORT, None)
 
 
 @pytest.mark.parametrize(
     ("fields", "did"),
     [
         ({"warmup": 0}, []),
-        ({"warmup": 2}, [(SHORT, None), (SHORT, None)]),
+        ({"warmup": 2}, [WARM, WARM]),
         ({"warmup": "unload"}, ["unload m"]),
-        ({"warmup": 1, "reset": True}, ["unload m", (SHORT, None)]),
+        ({"warmup": 1, "reset": True}, ["unload m", WARM]),
         ({"warmup": "unload", "reset": True}, ["unload m"]),
     ],
 )
 async def test_what_is_done(fields: dict[str, Any], did: list[Any]) -> None:
     server = Recorder()
-    stages = await prepare(job(**fields), server, server.call)  # type: ignore[arg-type]
+    stages = await prepare(job(**fields), [server.caller()])
     assert server.did == did
     assert [stage.stage for stage in stages] == [
         "unload" if isinstance(done, str) else "warmup" for done in did
@@ -82,14 +91,14 @@ async def test_the_schema_of_the_workload_is_warmed_up_too(
     server = Recorder()
     server.supports_schema = supports
     workload = AgentWorkload.model_validate({"paths": ["corpus"], "structured": structured})
-    await prepare(job(workload=workload), server, server.call)  # type: ignore[arg-type]
-    ((_, schema),) = server.did
+    await prepare(job(workload=workload), [server.caller()])
+    ((_, _, schema),) = server.did
     assert (schema is not None) == sent
 
 
 async def test_a_failed_warm_up_is_kept_and_the_run_goes_on() -> None:
     server = Recorder(outcome=Outcome.TIMEOUT)
-    (stage,) = await prepare(job(), server, server.call)  # type: ignore[arg-type]
+    (stage,) = await prepare(job(), [server.caller()])
     assert (stage.outcome, stage.reason) == (Outcome.TIMEOUT, "why")
     assert stage.call is not None and stage.call.outcome is Outcome.TIMEOUT
 
@@ -97,7 +106,41 @@ async def test_a_failed_warm_up_is_kept_and_the_run_goes_on() -> None:
 async def test_a_model_that_stays_loaded_ends_the_run() -> None:
     server = Recorder(problem="it stays")
     with pytest.raises(NotPrepared, match="it stays") as caught:
-        await prepare(job(reset=True), server, server.call)  # type: ignore[arg-type]
+        await prepare(job(reset=True), [server.caller()])
     assert server.did == ["unload m"]
     stage = caught.value.stage
     assert (stage.stage, stage.outcome, stage.reason) == ("unload", Outcome.SERVER_ERROR, "it stays")
+
+
+async def test_each_model_of_the_agents_is_unloaded_once_and_warmed_up_in_each_way_it_is_loaded() -> None:
+    server, other = Recorder(), Recorder()
+    other.url = "http://t"
+    callers = [
+        server.caller("A"),
+        server.caller("B", num_ctx=64),
+        server.caller("C", num_ctx=64),
+        server.caller("D", model="n"),
+        other.caller("E"),
+    ]
+    stages = await prepare(job(reset=True), callers)
+    assert [(s.agent, s.stage) for s in stages] == [
+        ("A", "unload"),
+        ("D", "unload"),
+        ("E", "unload"),
+        ("A", "warmup"),
+        ("B", "warmup"),
+        ("D", "warmup"),
+        ("E", "warmup"),
+    ]
+    wider = SHORT.model_copy(update={"num_ctx": 64})
+    assert server.did == ["unload m", "unload n", WARM, ("m", wider, None), ("n", SHORT, None)]
+    assert other.did == ["unload m", WARM]
+
+
+async def test_what_was_done_before_a_model_stayed_loaded_is_kept() -> None:
+    good, bad = Recorder(), Recorder(problem="it stays")
+    bad.url = "http://t"
+    with pytest.raises(NotPrepared) as caught:
+        await prepare(job(warmup="unload"), [good.caller("A"), bad.caller("B")])
+    assert [stage.agent for stage in caught.value.before] == ["A"]
+    assert caught.value.stage.agent == "B"

@@ -15,7 +15,7 @@ from producer.plan import make_plan
 from producer.sweep_file import load
 from tests.support.cluster import start_reference_server
 from tests.support.sweeps import write_sweep
-from worker import job as module
+from worker import identifying as module
 from worker.job import Started, measure
 from worker.servers.ollama import OllamaServer
 

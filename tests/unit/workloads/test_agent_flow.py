@@ -167,7 +167,7 @@ async def test_an_unreadable_file_fails_the_ingest(data, monkeypatch):
     planned = digest(discover([data]))
     real = discover([data])
     (data / "a.csv").unlink()
-    monkeypatch.setattr("worker.workloads.agent.agent.discover", lambda roots, names, **_: real)
+    monkeypatch.setattr("worker.workloads.agent.material.discover", lambda roots, names, **_: real)
     ask = Script()
     await check_lost(
         await run(data, ask, expected_digest=planned), ask, "data/a.csv can't be read: No such file"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from worker.servers.transport.incoming import Incoming
 from worker.servers.transport.plain import PlainTransport
-from worker.servers.transport.stamped import CLOCK, FRESH, INCOMING, StampedTransport
+from worker.servers.transport.stamped import CLOCK, FRESH, HOLD, INCOMING, StampedTransport
 from worker.servers.transport.wire import Reading
 
-__all__ = ["CLOCK", "FRESH", "INCOMING", "Incoming", "PlainTransport", "Reading", "StampedTransport"]
+__all__ = ["CLOCK", "FRESH", "HOLD", "INCOMING", "Incoming", "PlainTransport", "Reading", "StampedTransport"]

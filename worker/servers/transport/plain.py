@@ -14,7 +14,7 @@ from worker.measurement.clock import now_ns
 from worker.measurement.loop import running_watch
 from worker.measurement.timing import CallClock
 from worker.servers.transport.incoming import Chunk, Incoming
-from worker.servers.transport.stamped import CLOCK, INCOMING
+from worker.servers.transport.stamped import CLOCK, HOLD, INCOMING
 from worker.servers.transport.wire import Reading
 
 
@@ -28,6 +28,8 @@ class PlainTransport(httpx.AsyncBaseTransport):
         clock: CallClock | None = request.extensions.pop(CLOCK, None)
         if clock is None:
             return await self._inner.handle_async_request(request)
+        if HOLD in request.extensions:
+            await request.extensions.pop(HOLD)()
         incoming = Incoming()
         request.extensions["trace"] = _Trace(clock, incoming)
         response = await self._inner.handle_async_request(request)

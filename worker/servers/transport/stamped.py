@@ -16,6 +16,8 @@ CLOCK = "chimera_clock"
 """Request extension: the :class:`worker.measurement.timing.CallClock` that takes the marks."""
 FRESH = "chimera_fresh"
 """Request extension: whether the request must have a connection of its own."""
+HOLD = "chimera_hold"
+"""Request extension: what to await on the connection, before the request is written."""
 INCOMING = "chimera_incoming"
 """Response extension: its :class:`Incoming`."""
 FOREVER_S = 10 * 365 * 86_400.0
@@ -37,6 +39,8 @@ class StampedTransport(httpx.AsyncBaseTransport):
         clock.connect_ns = wire.connect_ns
         incoming = Incoming()
         try:
+            if HOLD in request.extensions:
+                await request.extensions[HOLD]()
             wire.receive(incoming)
             await self._send(wire, _head(request) + body, incoming, clock)
             await incoming.head()

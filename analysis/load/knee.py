@@ -1,0 +1,66 @@
+"""From which concurrency on a closed loop's output grows no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from analysis.comparisons import compare_two, typical_spreads, with_holm
+from analysis.metrics import THROUGHPUT
+from analysis.models import Comparison, ConfigurationSummary
+from analysis.models.load import Knee
+from analysis.samples import plot_of
+
+_TESTED = frozenset({"better", "worse", "no difference shown", "below the floor"})
+
+
+def knee_of(grid: Sequence[tuple[float, ConfigurationSummary]], looks: int | None) -> Knee | None:
+    """Return the knee of loads in ascending order that differ in nothing else; ``None`` for fewer than two.
+
+    Every load is compared with every lower one, not with its neighbour only: a growth that is too small to be shown from each load
+    to the next can be shown over several. p is corrected over all of them (Holm). ``looks`` as of
+    :func:`analysis.comparisons.compare_two`.
+    """
+    if len(grid) < 2:
+        return None
+    spreads = typical_spreads([c.over_runs for _, c in grid], THROUGHPUT)
+    pairs = list(combinations(range(len(grid)), 2))
+    compared = with_holm(
+        compare_two(
+            grid[low][1].over_runs,
+            grid[high][1].over_runs,
+            THROUGHPUT,
+            baseline=grid[low][1].config,
+            candidate=grid[high][1].config,
+            agent=grid[low][1].agent,
+            floor=None,
+            may_pair=True,
+            spreads=spreads,
+            looks=looks,
+            between_plots=plot_of(grid[low][1]) != plot_of(grid[high][1]),
+        )
+        for low, high in pairs
+    )
+    by_pair = dict(zip(pairs, compared, strict=True))
+    for at in range(len(grid)):
+        beyond = [by_pair[at, later] for later in range(at + 1, len(grid))]
+        if any(one.verdict == "better" for one in beyond):
+            continue
+        untested = next((one for one in beyond if not _tested(one)), None)
+        if untested is not None:
+            return Knee(at=None, comparisons=compared, why=f"{untested.candidate}: {_why(untested)}")
+        return Knee(
+            at=grid[at][0],
+            highest=at == len(grid) - 1,
+            detectable_percent=beyond[0].detectable_percent if beyond else None,
+            comparisons=compared,
+        )
+    raise AssertionError("the highest load has none beyond it")
+
+
+def _tested(one: Comparison) -> bool:
+    return one.verdict in _TESTED and (one.p is not None or one.verdict != "no difference shown")
+
+
+def _why(one: Comparison) -> str:
+    return one.why or one.verdict
