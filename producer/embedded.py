@@ -21,6 +21,7 @@ from contracts.redis_client import connect, redacted
 from contracts.settings import ALSO, BROKER, SERVER, further_servers
 from contracts.store import LIVE, Store, claim_key, lease_key
 from contracts.store.keys import follower_key
+from contracts.workloads import PromptsWorkload
 from producer import local_server
 from producer.embedded_redis import EmbeddedRedis, free_port
 from producer.plan import Plan
@@ -30,6 +31,8 @@ from producer.sweep_file import where
 
 READY_S = 60.0
 OLLAMA_URL = "http://127.0.0.1:11434"
+MOST_PARALLEL = 8
+"""Each takes memory for a context of its own."""
 
 Say = Callable[[str], None]
 
@@ -57,6 +60,18 @@ def hand_on_further(also: tuple[str, ...], broker: str | None) -> None:
     text = " ".join(also)
     further_servers(text)
     os.environ[ALSO] = text
+
+
+def requests_at_a_time(plan: Plan) -> int:
+    """Return how many requests the embedded model server is to answer at a time: as many as the sweep sends, at most :data:`MOST_PARALLEL`.
+
+    More wait in its queue, as at any server.
+    """
+    agents = max(len(c.agents) for c in plan.configurations)
+    users = max(c.parameters.concurrency or 0 for c in plan.configurations)
+    workload = plan.spec.workload
+    unknown = isinstance(workload, PromptsWorkload) and not users
+    return max(1, min(MOST_PARALLEL, MOST_PARALLEL if unknown else max(agents, users)))
 
 
 class Embedded:
@@ -238,11 +253,22 @@ class Embedded:
 
     def _start_servers(self, model_file: Path) -> None:
         threads = max(1, (os.cpu_count() or 1) // self._count)
-        self._say(f"starting {self._count} model server(s): {local_server.MODEL} on {threads} core(s) each")
+        parallel = requests_at_a_time(self._plan)
+        more = f", {parallel} requests at a time" if parallel > 1 else ""
+        self._say(
+            f"starting {self._count} model server(s): {local_server.MODEL} on {threads} core(s) each{more}"
+        )
         for name in self.slot_names:
             port = free_port()
             command = [sys.executable, "-m", "producer.local_server", "--port", str(port)]
-            command += ["--model-file", str(model_file), "--threads", str(threads)]
+            command += [
+                "--model-file",
+                str(model_file),
+                "--threads",
+                str(threads),
+                "--parallel",
+                str(parallel),
+            ]
             self._child(f"the model server of {name}", f"server-{name}", command)
             self._servers.append(f"http://127.0.0.1:{port}")
         self._server_wait_s = READY_S

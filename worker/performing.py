@@ -23,6 +23,7 @@ from worker.preparation import NotPrepared, prepare, rest
 from worker.reading_aside import giving_way, read_aside
 from worker.workloads.agent import Ask, run_agent
 from worker.workloads.agent_pair import Member, run_pair
+from worker.workloads.prompts import run_prompts
 
 
 async def perform(spec: JobSpec, started: Started) -> Measured:
@@ -71,6 +72,7 @@ async def _run(spec: JobSpec, callers: Sequence[Caller], prepared: Sequence[Stag
             await rest(prepared)
             return await _pair(spec, spec.workload, callers)
         case PromptsWorkload():
+            await rest(prepared)
             return await _prompts(spec, spec.workload, callers[0])
 
 
@@ -113,8 +115,6 @@ async def _pair(spec: JobSpec, workload: AgentPairWorkload, callers: Sequence[Ca
 
 
 async def _prompts(spec: JobSpec, workload: PromptsWorkload, caller: Caller) -> Measured:
-    from worker.workloads.prompts import run_prompts
-
     file = None
     if workload.file is not None:
         base, inside = _folders(spec)

@@ -85,8 +85,9 @@ async def prepare(spec: JobSpec, callers: Sequence[Caller]) -> tuple[StageResult
 async def rest(stages: Iterable[StageResult]) -> None:
     """Wait until servers are done with the warm-up answers that they cut: two token times after each.
 
-    A client waits by itself before its own next call (Ollama may give it the cut answer's next token, docs/servers.md).
-    Where several begin at a barrier each has to be free of the others' warm-up calls, and none may wait beyond the barrier.
+    A client waits by itself before its own next call (Ollama may give it the cut answer's next token, docs/servers.md), but for
+    a load's requests. Where several begin at a barrier each has to be free of the others' warm-up calls, and none may wait
+    beyond the barrier.
     """
     await asyncio.sleep(max((_rest_s(stage) for stage in stages), default=0.0))
 

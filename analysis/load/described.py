@@ -104,6 +104,7 @@ def _over_runs(
         degenerate=sum(step.degenerate for step in steps),
         suspect=sum(step.suspect for step in steps),
         cold=sum(step.cold for step in steps),
+        cut=sum(step.cut is not None for step in steps),
         kept_up=sum(step.keeps_up is True for step in steps),
         can_tell=sum(step.keeps_up is not None for step in steps),
         window_s=over("window_s"),

@@ -29,7 +29,7 @@ _TOKENS, _SOURCE, _PROMPT, _ITL = (
 )
 _JUDGED, _VALID, _SUSPECT, _COLD = (place(name) for name in ("judged", "valid", "suspect", "cold"))
 _CONCURRENCY, _RATE = (Row._fields.index(name) for name in ("asked_concurrency", "asked_rate"))
-_PARAMETERS = Row._fields.index("parameters")
+_PARAMETERS, _OUTCOME, _REASON = (Row._fields.index(name) for name in ("parameters", "outcome", "reason"))
 
 
 def load_step(
@@ -60,6 +60,7 @@ def load_step(
         slo=workload.slo if workload else None,
         attainment=attainment_of(workload),
     )
+    cut = _cut(loads)
     answered = [i for i in found.counted if all_served[i].ok]
     timed = [i for i in answered if rows[i][_VALID]]
     degenerate = [i for i in answered if rows[i][_JUDGED] is Outcome.DEGENERATE]
@@ -83,7 +84,8 @@ def load_step(
         backlog_growth=found.backlog_growth,
         good=found.good,
         goodput=found.goodput,
-        keeps_up=found.keeps_up,
+        keeps_up=None if cut and found.keeps_up else found.keeps_up,
+        cut=cut,
         ttft_due_ms=spread(ttft_ms(all_served[i], from_due=True) for i in timed),
         ttft_sent_ms=spread(ttft_ms(all_served[i], from_due=False) for i in timed),
         itl_ms=spread(rows[i][_ITL] for i in timed),
@@ -170,6 +172,14 @@ def _asked(rows: Sequence[Values]) -> tuple[int | None, float | None]:
         if given.get("rate") is not None:
             return None, float(given["rate"])
     return None, None
+
+
+def _cut(loads: Sequence[Values]) -> str | None:
+    """Why not all of a load was sent that was to be: a load that was carried out gives no other reason."""
+    for row in loads:
+        if row[_OUTCOME] is not None and Outcome(row[_OUTCOME]).valid and row[_REASON]:
+            return str(row[_REASON])
+    return None
 
 
 def _median(counts: Sequence[int | None]) -> float | None:

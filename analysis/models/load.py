@@ -72,6 +72,9 @@ class LoadStep:
     """Keep the SLO; ``None``: there is none."""
     goodput: float | None = None
     keeps_up: bool | None = None
+    """``None`` too where the load was cut and nothing else speaks against it: what was not sent might have."""
+    cut: str | None = None
+    """Why not all was sent that was to be (the job's deadline, a bound); ``None``: all was."""
     ttft_due_ms: Spread = Spread()
     ttft_sent_ms: Spread = Spread()
     itl_ms: Spread = Spread()
@@ -137,6 +140,8 @@ class LoadConfiguration(Strict):
     degenerate: int = 0
     suspect: int = 0
     cold: int = 0
+    cut: int = 0
+    """Runs in which not all was sent that was to be."""
     kept_up: int = 0
     """Runs that kept up, of those that can tell."""
     can_tell: int = 0

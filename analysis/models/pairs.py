@@ -119,14 +119,14 @@ class Fairness(Strict):
     """How evenly the agents got on."""
 
     of: Literal["progress", "raw rates"]
-    """``progress``: each agent's rate as a part of its rate alone. ``raw rates``: nothing is known of the agents alone, so
+    """``progress``: each agent's rate (or pace) as a part of that alone. ``raw rates``: nothing is known of the agents alone, so
     that agents that would differ alone seem to be treated unfairly."""
     jain: float
     """(Σx)² / (n Σx²) of the means over runs: 1 for equal shares, 1/n where one agent has all."""
     over_runs: Description
     """The same of each complete run; the rates alone are means over their runs."""
     slowdown_ratio: float | None
-    """Largest slowdown of rate / smallest one; ``None`` for raw rates."""
+    """Largest slowdown / smallest one; ``None`` for raw rates."""
 
 
 class PairConfiguration(Strict):
@@ -165,3 +165,6 @@ class PairConfiguration(Strict):
     """Part of the makespan in which every agent had a call under way."""
     two_active: Description = Description.none()
     fairness: Fairness | None = None
+    """Of the rates, while they write."""
+    fairness_of_pace: Fairness | None = None
+    """Of the paces: waiting is in it, so that it tells where a server lets one agent wait for the other."""

@@ -31,6 +31,7 @@ from analysis.pairs.made_runs import (
     client_error,
     loads_of,
     made_run,
+    pace_runs,
     together_runs,
     tokens_known,
 )
@@ -61,12 +62,23 @@ def pairs_of(
     found = list(groups(_in_role_order(configurations, manifest)))
     if not found:
         return (), ()
-    conditions = _conditions(configurations[0], manifest)
+    until = manifest.spec.until_precise if manifest else None
+    conditions = Conditions(
+        floor=sweep_floor(manifest.slots if manifest else ()),
+        looks=manifest.spec.most_runs if manifest and until else None,
+    )
+    describe_ = partial(
+        describe,
+        kind=configurations[0].sd,
+        confidence_sequence=until is not None,
+        last=until.max if until else LAST_LOOK,
+        tails=False,
+    )
     tested = _corrected(comparisons_of(found, conditions))
     gains = _gains(found, conditions)
     runs = [[_pair_run(group, run) for run in group.runs] for group in found]
     made = tuple(
-        _configuration(group, of_group, tested, gains.get(group.config), conditions.describe)
+        _configuration(group, of_group, tested, gains.get(group.config), describe_)
         for group, of_group in zip(found, runs, strict=True)
     )
     return tuple(run for of_group in runs for run in of_group), made
@@ -82,21 +94,6 @@ def _in_role_order(
         for place, role in enumerate(c.agents)
     }
     return sorted(configurations, key=lambda c: places.get((c.config, c.agent), 0))
-
-
-def _conditions(first: ConfigurationSummary, manifest: Manifest | None) -> Conditions:
-    until = manifest.spec.until_precise if manifest else None
-    return Conditions(
-        floor=sweep_floor(manifest.slots if manifest else ()),
-        looks=manifest.spec.most_runs if manifest and until else None,
-        describe=partial(
-            describe,
-            kind=first.sd,
-            confidence_sequence=until is not None,
-            last=until.max if until else LAST_LOOK,
-            tails=False,
-        ),
-    )
 
 
 def _corrected(
@@ -117,8 +114,8 @@ def _gains(found: Sequence[Group], conditions: Conditions) -> dict[str, Comparis
         if alone:
             sides[group.config] = (
                 group,
-                as_over_runs(alone, conditions.describe),
-                as_over_runs(together_runs(group), conditions.describe),
+                as_over_runs(alone),
+                as_over_runs(together_runs(group)),
             )
     spreads = typical_spreads(
         [one for _, alone, together in sides.values() for one in (alone, together)], THROUGHPUT
@@ -211,7 +208,8 @@ def _configuration(
         gain_comparison=gain,
         all_active=described(run.all_active for run in whole),
         two_active=described(run.two_active for run in whole),
-        fairness=_fairness(group, described),
+        fairness=_fairness(group, _rates, described),
+        fairness_of_pace=_fairness(group, _paces, described),
     )
 
 
@@ -253,14 +251,25 @@ def _agent(
     )
 
 
-def _fairness(group: Group, described: Callable[[Sequence[float | None]], Description]) -> Fairness | None:
-    by_run = [
-        [run.throughput_tok_s if run is not None else None for run in group.of_run(number)]
-        for number in group.complete
-    ]
+def _fairness(
+    group: Group,
+    rates_of: Callable[[ConfigurationSummary], dict[int, float | None]],
+    described: Callable[[Sequence[float | None]], Description],
+) -> Fairness | None:
+    together = [rates_of(member.summary) for member in group.members]
+    by_run = [[rates.get(run) for rates in together] for run in group.complete]
     means = [estimate(rates).mean for rates in zip(*by_run, strict=True)]
     alone = [
-        member.solo.over_runs.throughput_tok_s.mean if member.solo is not None else None
+        estimate(rates_of(member.solo).values()).mean if member.solo is not None else None
         for member in group.members
     ]
     return fairness(means, alone, by_run, described)
+
+
+def _rates(c: ConfigurationSummary) -> dict[int, float | None]:
+    """Run → rate, of complete runs."""
+    return {run.run: run.throughput_tok_s for run in c.over_runs.runs if run.complete}
+
+
+def _paces(c: ConfigurationSummary) -> dict[int, float | None]:
+    return {run.run: run.throughput_tok_s for run in pace_runs(c, c.over_runs)}

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from analysis.models import ConfigurationSummary, OverRuns, RunFigures
-from analysis.over_runs import Describe
 from analysis.pairs.groups import Group
+from analysis.statistics.description import Description
 from contracts.formulas import NS_PER_MS, NS_PER_S
 
 _MS_PER_S = NS_PER_S / NS_PER_MS
@@ -62,13 +62,13 @@ def alone_runs(group: Group) -> list[RunFigures]:
     return made
 
 
-def as_over_runs(runs: Sequence[RunFigures], describe: Describe) -> OverRuns:
-    """Return runs as comparisons take them."""
-    described = describe([run.throughput_tok_s for run in runs], loads=loads_of(runs))
+def as_over_runs(runs: Sequence[RunFigures]) -> OverRuns:
+    """Return runs as comparisons take them: these read the runs, and no description."""
+    nothing = Description.none()
     return OverRuns(
-        throughput_tok_s=described,
+        throughput_tok_s=nothing,
         throughput_method="mean_of_call_rates",
-        ttft_ms=describe([run.ttft_ms for run in runs], loads=loads_of(runs)),
+        ttft_ms=nothing,
         runs=tuple(runs),
     )
 

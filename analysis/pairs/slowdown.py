@@ -10,7 +10,6 @@ from analysis.comparisons import Spreads, compare_two, floor_of, typical_spreads
 from analysis.metrics import THROUGHPUT, TTFT, Metric
 from analysis.models import Comparison, ConfigurationSummary, OverRuns, SweepFloor
 from analysis.models.pairs import Contention, Ratio, Slowdown, SlowdownOf
-from analysis.over_runs import Describe
 from analysis.pairs.groups import Group, Member
 from analysis.pairs.made_runs import as_over_runs, client_error, pace_runs
 from analysis.statistics.interval import Interval
@@ -40,15 +39,16 @@ class Conditions:
 
     floor: SweepFloor | None
     looks: int | None
-    describe: Describe
 
 
 def comparisons_of(
     groups: Sequence[Group], conditions: Conditions
 ) -> dict[tuple[str, str], tuple[Tested, ...]]:
     """Return (configuration, agent) → its comparisons with itself alone, not yet corrected."""
+    solos = {id(m.solo): m.solo for group in groups for m in group.members if m.solo is not None}
+    paces = {key: as_over_runs(pace_runs(solo, solo.over_runs)) for key, solo in solos.items()}
     sides = [
-        _Sides(group, member, member.solo, _together(group, member), conditions)
+        _Sides(group, member, member.solo, _together(group, member), paces[id(member.solo)])
         for group in groups
         for member in group.members
         if member.solo is not None
@@ -56,13 +56,18 @@ def comparisons_of(
     made: dict[tuple[str, str], list[Tested]] = {}
     for of in _KINDS:
         metric = TTFT if of == "ttft" else THROUGHPUT
-        figures = {id(one.solo): one.alone[of] for one in sides}  # one solo may serve several
-        of_sweep = typical_spreads([*figures.values(), *(one.together[of] for one in sides)], metric)
+        alone = {id(one.solo): one.alone[of] for one in sides}  # one solo may serve several
+        of_sweep = typical_spreads([*alone.values(), *(one.together[of] for one in sides)], metric)
+        served: dict[int, list[OverRuns]] = {}
         for one in sides:
-            alone = figures[id(one.solo)]
-            served = [other.together[of] for other in sides if other.solo is one.solo]
+            served.setdefault(id(one.solo), []).append(one.together[of])
+        spreads = {
+            key: _with_pairs(of_sweep, typical_spreads([figures, *served[key]], metric, figures))
+            for key, figures in alone.items()
+        }
+        for one in sides:
             compared = compare_two(
-                alone,
+                alone[id(one.solo)],
                 one.together[of],
                 metric,
                 baseline=one.solo.config,
@@ -70,7 +75,7 @@ def comparisons_of(
                 agent=one.solo.agent,
                 floor=one.floor(of, metric, conditions.floor),
                 may_pair=True,
-                spreads=_with_pairs(of_sweep, typical_spreads([alone, *served], metric, alone)),
+                spreads=spreads[id(one.solo)],
                 looks=conditions.looks,
                 between_plots=one.group.several_plots,
             )
@@ -90,15 +95,12 @@ class _Sides:
         member: Member,
         solo: ConfigurationSummary,
         together: OverRuns,
-        conditions: Conditions,
+        pace_alone: OverRuns,
     ) -> None:
         self.group, self.member, self.solo = group, member, solo
-        pace = [
-            as_over_runs(pace_runs(c, runs), conditions.describe)
-            for c, runs in ((solo, solo.over_runs), (member.summary, together))
-        ]
-        self.alone = {"rate": solo.over_runs, "ttft": solo.over_runs, "pace": pace[0]}
-        self.together = {"rate": together, "ttft": together, "pace": pace[1]}
+        pace = as_over_runs(pace_runs(member.summary, together))
+        self.alone = {"rate": solo.over_runs, "ttft": solo.over_runs, "pace": pace_alone}
+        self.together = {"rate": together, "ttft": together, "pace": pace}
 
     def floor(self, of: SlowdownOf, metric: Metric, floor: SweepFloor | None) -> float | None:
         if of != "pace":

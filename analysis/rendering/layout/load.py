@@ -122,6 +122,12 @@ def _achieved(loads: Sequence[LoadConfiguration], anchors: Sequence[str]) -> Ite
         yield Paragraph(
             f"In no figure: {plural(incomplete, 'run')} whose load is not complete (see Excluded)."
         )
+    cut = sum(load.cut for load in loads)
+    if cut:
+        yield Paragraph(
+            f"Not all was sent that was to be: {plural(cut, 'load')} of single runs (why stands in the section of the configuration). Such "
+            "a load can show that the server did not keep up, and not that it did."
+        )
     unplaced = sum(load.unplaced for load in loads)
     if unplaced:
         yield Paragraph(
@@ -195,8 +201,9 @@ def _omission(loads: Sequence[LoadConfiguration]) -> Iterator[Block]:
     hidden = [entry for entry in told if entry[1] > _HIDDEN_FROM * entry[2]]
     if not hidden:
         yield Paragraph(
-            "Coordinated omission: none to speak of. From the scheduled time and from the sending the mean TTFT of every load is the "
-            f"same within {100 * (_HIDDEN_FROM - 1):.0f} %: requests were sent when they were due."
+            "Coordinated omission: none to speak of. From the scheduled time and from the sending the mean TTFT is the same within "
+            f"{100 * (_HIDDEN_FROM - 1):.0f} % at every load{'' if len(told) == len(loads) else ' that has one'}: "
+            "requests were sent when they were due."
         )
         return
     load, due, sent = max(hidden, key=lambda entry: entry[1] / entry[2])

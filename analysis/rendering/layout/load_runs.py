@@ -8,7 +8,7 @@ from analysis.load.words import level_words
 from analysis.metrics import METRICS
 from analysis.models import ConfigurationSummary, RunFigures
 from analysis.models.load import LoadStep
-from analysis.rendering.document import Block, Paragraph, Row, Section, Table
+from analysis.rendering.document import Block, Bullet, Bullets, Paragraph, Row, Section, Table
 from analysis.rendering.layout.tables import Column, sparse_table
 from analysis.rendering.numbers import ABSENT, count, decimals, ends, percent
 from analysis.statistics.description import Description
@@ -91,6 +91,13 @@ def _each(c: ConfigurationSummary, steps: list[tuple[RunFigures, LoadStep]], tot
         yield Paragraph("Times are from the scheduled time, where nothing else is said.")
     if not all(whole):
         yield Paragraph("Marked: the run is not complete, and in no figure over runs.")
+    cut = [
+        Bullet(step.cut, f"Run {run.run}, {level_words(step.asked, step.over)}")
+        for run, step in steps
+        if step.cut
+    ]
+    if cut:
+        yield Bullets(tuple(cut), tone="warning")
     out = c.left_out.get("runs", 0)
     if out or total > _MOST_STEPS:
         more = "stages.jsonl" if out else "summary.json"

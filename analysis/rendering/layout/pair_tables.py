@@ -54,7 +54,7 @@ def pairs_table(pairs: Sequence[PairConfiguration], anchors: Mapping[str, str]) 
     header = (
         *("Configuration", "Agents", "Runs complete", "Contention", "All together (tok/s)"),
         *(("One after the other (tok/s)", "Gain") if alone else ()),
-        *("All active", "Fairness", "Makespan (s)"),
+        *("All active", "Fairness, rate", "Fairness, pace", "Makespan (s)"),
         *(("One after the other (s)",) if alone else ()),
     )
     rows = tuple(
@@ -63,7 +63,8 @@ def pairs_table(pairs: Sequence[PairConfiguration], anchors: Mapping[str, str]) 
                 *(pair.config, agents_of(pair), runs_of(pair), contention_text(pair)),
                 mean_interval(pair.system_tok_s),
                 *((mean_interval(pair.alone_tok_s), ratio_text(pair.gain)) if alone else ()),
-                *(share_text(pair.all_active), fairness_text(pair), mean_interval(pair.wall_s)),
+                *(share_text(pair.all_active), fairness_text(pair.fairness)),
+                *(fairness_text(pair.fairness_of_pace), mean_interval(pair.wall_s)),
                 *((mean_interval(pair.alone_wall_s),) if alone else ()),
             ),
             anchor=anchors.get(pair.config, ""),
@@ -110,7 +111,7 @@ def figures_table(pair: PairConfiguration, alone: Sequence[ConfigurationSummary 
 
 def together_table(pair: PairConfiguration) -> Table:
     """What all agents share."""
-    fair = pair.fairness
+    fair, paces = pair.fairness, pair.fairness_of_pace
     gain = pair.gain_comparison
     rows = [
         ("Makespan (s)", mean_interval(pair.wall_s)),
@@ -121,8 +122,10 @@ def together_table(pair: PairConfiguration) -> Table:
         ("Gain, p adjusted", ABSENT if gain is None else p_value(gain.p_holm)),
         ("Time with all agents active", share_text(pair.all_active)),
         ("Time with at least two active", share_text(pair.two_active) if len(pair.agents) > 2 else ABSENT),
-        ("Fairness (Jain's index)", fairness_text(pair)),
+        ("Fairness of rates (Jain's index)", fairness_text(fair)),
+        ("Fairness of paces (Jain's index)", fairness_text(paces)),
         ("Largest slowdown of rate / smallest", value(fair.slowdown_ratio) if fair else ABSENT),
+        ("Largest slowdown of pace / smallest", value(paces.slowdown_ratio) if paces else ABSENT),
     ]
     known = tuple(Row(cells) for cells in rows if cells[1] != ABSENT)
     return Table(("Figure", "Over complete runs"), "lr", known, label="All agents together")

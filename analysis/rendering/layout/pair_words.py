@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from analysis.models.pairs import PairAgent, PairConfiguration, Ratio, Slowdown, SlowdownOf
+from analysis.models.pairs import Fairness, PairAgent, PairConfiguration, Ratio, Slowdown, SlowdownOf
 from analysis.pairs.slowdown import NAMES
 from analysis.rendering.numbers import ABSENT, decimals, ends, percent, plural
 from analysis.statistics.description import Description
@@ -68,12 +68,13 @@ def share_text(described: Description) -> str:
     interval = described.mean_interval
     if interval is None:
         return percent(described.mean)
-    return f"{percent(described.mean)} ({percent(max(interval.low, 0.0))} to {percent(min(interval.high, 1.0))})"
+    return (
+        f"{percent(described.mean)} ({percent(max(interval.low, 0.0))} to {percent(min(interval.high, 1.0))})"
+    )
 
 
-def fairness_text(pair: PairConfiguration) -> str:
+def fairness_text(found: Fairness | None) -> str:
     """Jain's index, and of what, where it is not of progress."""
-    found = pair.fairness
     if found is None:
         return ABSENT
     return f"{found.jain:.3f}{'' if found.of == 'progress' else ' (of raw rates)'}"

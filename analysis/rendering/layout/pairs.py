@@ -19,8 +19,8 @@ _MOST_INCOMPLETE = 12
 _READ = (
     "Gain: output tokens per second of all agents together over those of the same agents one after the other, from their runs "
     "alone. All active: part of the makespan in which every agent had a call under way. Fairness: Jain's index of the agents' "
-    "rates as parts of their rates alone; 1 is even, 1 over the number of agents is one agent alone. In brackets, and after ±: "
-    "95 % intervals."
+    "rates, or paces, as parts of those alone; 1 is even, 1 over the number of agents is one agent alone. In brackets, and after "
+    "±: 95 % intervals."
 )
 
 

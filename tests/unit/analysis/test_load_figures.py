@@ -83,15 +83,16 @@ def test_a_closed_loop_with_a_place_for_each() -> None:
 
 def test_an_open_loop_below_the_capacity() -> None:
     one = step(load_records(rate=10.0, requests=101), workload(**SLO))
-    assert one.rate == 10.0 and one.window_s == pytest.approx(9.0)
-    assert one.counted == 91
-    assert one.offered_rate == pytest.approx(91 / 9)
-    assert one.achieved_rate == pytest.approx(10)
-    assert one.achieved_concurrency == pytest.approx(10 * SERVER.service_ms / 1e3)  # Little's law
-    assert one.ttft_due_ms == one.ttft_sent_ms == Spread(n=91, mean=one.ttft_due_ms.mean, p50=20, p90=20)
+    # From when those of the first tenth have ended (1 s and one service) to the last one's scheduled time.
+    assert one.rate == 10.0 and one.window_s == pytest.approx(9 - SERVER.service_ms / 1e3)
+    assert one.counted == 88
+    assert one.offered_rate == pytest.approx(88 / 8.79)
+    assert one.achieved_rate == pytest.approx(10, rel=0.03)
+    assert one.achieved_concurrency == pytest.approx(10 * SERVER.service_ms / 1e3, rel=0.03)  # Little's law
+    assert one.ttft_due_ms == one.ttft_sent_ms == Spread(n=88, mean=one.ttft_due_ms.mean, p50=20, p90=20)
     assert one.ttft_due_ms.mean == pytest.approx(20)
     assert one.keeps_up is True
-    assert one.good == 91 and one.good_share == 1
+    assert one.good == 88 and one.good_share == 1
 
 
 def test_beyond_the_capacity_the_wait_is_in_the_time_from_the_schedule_only() -> None:
@@ -99,12 +100,14 @@ def test_beyond_the_capacity_the_wait_is_in_the_time_from_the_schedule_only() ->
     records = load_records(rate=2 * SERVER.capacity, requests=200, max_in_flight=4)
     one = step(records, workload(**SLO, max_in_flight=4))
     assert one.keeps_up is False
-    assert one.achieved_rate == pytest.approx(SERVER.capacity, rel=0.02)
+    assert one.achieved_rate == pytest.approx(SERVER.capacity, rel=0.05)
     assert one.ttft_sent_ms.p50 == pytest.approx(20)
     assert one.ttft_due_ms.p50 is not None and one.ttft_due_ms.p50 > 2000
-    assert one.backlog_growth is not None and one.backlog_growth > 80
+    assert one.backlog_growth is not None and one.backlog_growth > 60
     assert one.good == 0 and one.goodput == 0  # counted, and none was good
-    assert one.own_late_ms == Spread()  # the limit held back each of them: none tells of the client's own delay
+    assert (
+        one.own_late_ms == Spread()
+    )  # the limit held back each of them: none tells of the client's own delay
     (run,) = figures(records)
     assert run.ttft_ms == pytest.approx(one.ttft_due_ms.mean)
 
@@ -130,7 +133,9 @@ def test_attainment_decides_whether_a_closed_loop_keeps_up() -> None:
 
 def test_failed_requests_are_named_and_in_no_latency() -> None:
     records = load_records(
-        rate=10.0, requests=101, change=changed(lambda n: n % 10 == 0, outcome="timeout", tokens=0, ttft_ms=None)
+        rate=10.0,
+        requests=101,
+        change=changed(lambda n: n % 10 == 0, outcome="timeout", tokens=0, ttft_ms=None),
     )
     one = step(records, workload(**SLO))
     assert one.failed == {"timeout": 9}
@@ -144,9 +149,11 @@ def test_failed_requests_are_named_and_in_no_latency() -> None:
 def test_suspect_requests_are_load_and_in_no_latency() -> None:
     plain = step(load_records(rate=10.0))
     one = step(
-        load_records(rate=10.0, change=changed(lambda n: n % 5 == 0, suspect=("late reading",), ttft_ms=900.0))
+        load_records(
+            rate=10.0, change=changed(lambda n: n % 5 == 0, suspect=("late reading",), ttft_ms=900.0)
+        )
     )
-    assert one.suspect == one.counted // 5
+    assert one.suspect == 18  # of the requests 13 to 100
     assert one.ttft_due_ms.n == one.counted - one.suspect
     assert one.ttft_due_ms.mean == pytest.approx(20)
     assert one.failed == {}
@@ -180,7 +187,8 @@ def test_unknown_tokens_make_the_rate_unknown_and_never_0() -> None:
 def test_all_failed() -> None:
     nothing = {"outcome": "connection", "ttft_ms": None, "tokens": None, "itl_mean_ms": None}
     (run,) = figures(
-        load_records(rate=10.0, change=changed(lambda n: True, **nothing, throughput_tok_s=None)), workload(**SLO)
+        load_records(rate=10.0, change=changed(lambda n: True, **nothing, throughput_tok_s=None)),
+        workload(**SLO),
     )
     one = run.steps[0]
     assert one.failed == {"connection": one.counted} and one.counted
@@ -212,7 +220,13 @@ def test_requests_that_do_not_tell_when_are_counted() -> None:
 
 
 def test_a_request_that_was_never_sent_is_backlog() -> None:
-    never = {"sent_ns": None, "ttft_ms": None, "total_duration_ms": None, "outcome": "timeout", "tokens": None}
+    never = {
+        "sent_ns": None,
+        "ttft_ms": None,
+        "total_duration_ms": None,
+        "outcome": "timeout",
+        "tokens": None,
+    }
     one = step(load_records(rate=10.0, change=changed(lambda n: n > 60, **never)))
     assert one.unplaced == 0
     assert one.failed["timeout"] == 40
@@ -230,6 +244,16 @@ def test_nothing_tells_the_load() -> None:
 def test_the_parameters_tell_the_load_where_no_record_does() -> None:
     records = [record.model_copy(update={"asked_rate": None}) for record in load_records(rate=10.0)]
     assert step(records).rate == 10.0
+
+
+@pytest.mark.parametrize(("rate", "kept"), [(10.0, None), (60.0, False)], ids=["served", "beyond"])
+def test_a_load_that_was_cut_can_fail_and_not_pass(rate, kept) -> None:
+    why = "the job's deadline came before all was sent"
+    one = step(
+        load_records(rate=rate, change=lambda f: f | ({"reason": why} if f["stage"] == "load" else {}))
+    )
+    assert (one.keeps_up, one.cut) == (kept, why)
+    assert one.achieved_rate is not None
 
 
 def test_energy_is_that_of_the_load_over_all_its_tokens() -> None:

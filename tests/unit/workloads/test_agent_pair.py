@@ -26,7 +26,7 @@ from tests.support.cluster import calls_of, start_reference_server
 from worker.job import Started, measure, unmeasured
 from worker.performing import perform
 
-TTFT_MS = 150.0
+TTFT_MS = 250.0
 STAGES = ["ingest", "analysis", "report"]
 
 
@@ -96,7 +96,7 @@ def test_both_are_measured_at_the_same_time_from_one_barrier(run: Run) -> None:
     assert {line.outcome for line in found.values()} == {Outcome.OK}
     assert not outcome.failed
     first = {agent: found[agent, "analysis"].sent_ns for agent in "AB"}
-    assert abs(first["A"] - first["B"]) < TTFT_MS * 1e6 / 3, "both begin while neither has a token"
+    assert abs(first["A"] - first["B"]) < TTFT_MS * 1e6 / 2, "both begin while neither has a token"
     for stage in ("analysis", "report"):
         one, other = (found[agent, stage].timing for agent in "AB")
         assert max(one.sent_ns, other.sent_ns) < min(one.text_ns[0], other.text_ns[0])
@@ -188,7 +188,7 @@ def test_the_deadline_holds_for_all(run: Run) -> None:
     found = lines(outcome)
     for agent in "AB":
         assert found[agent, "analysis"].outcome is Outcome.TIMEOUT
-    assert outcome.wall_s is not None and outcome.wall_s < 5
+    assert outcome.wall_s is not None and outcome.wall_s < 10
 
 
 def test_warm_up_and_its_rest_come_before_the_barrier(run: Run) -> None:

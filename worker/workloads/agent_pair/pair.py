@@ -6,9 +6,9 @@ One agent is measured alone by the same code, so that nothing but the other agen
 the time in each agent's stage is its own, as in its solo runs. (Read once for all, the stages of all agents but one would hold a
 copy of the one's time.) The files come from the system's cache then; so they do in the runs after the first.
 
-**Reading the answers.** An agent needs its analysis for its report, so that answer is read (JSON, some ms of CPU) while the
-others' calls run. That delays the reading of their bytes, not the kernel's stamps of them; where stamps can't be had, or
-several frames came meanwhile, the diagnosis says by how much a time may be wrong.
+**Reading the answers.** An agent needs its analysis for its report, so that answer is read (JSON, some 10 µs of CPU a frame) while
+the others' calls run. ``ask`` is to read it beside the loop (:mod:`worker.reading_aside`): what of the others' bytes comes
+meanwhile has the kernel's stamps, but several frames that are read together have only the last one's.
 """
 
 from __future__ import annotations

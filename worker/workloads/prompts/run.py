@@ -12,6 +12,7 @@ from contracts.load import step_figures
 from contracts.outcome import AskedLoad, StageResult
 from contracts.prompts_file import read_prompts
 from contracts.workloads import MAX_REQUESTS, PromptsWorkload
+from worker.measurement.clock import utc_now
 from worker.servers import ModelServer
 from worker.workloads.prompts.carrier import Carried, Carrier
 from worker.workloads.prompts.dialogue import Dialogues
@@ -77,8 +78,9 @@ async def run_prompts(
 def _source(spec: JobSpec, workload: PromptsWorkload, file: Path | None) -> Source:
     """Raises InputError: the prompts are not those that the job was planned for."""
     if workload.synthetic is not None:
-        where = f"{spec.execution}/{spec.configuration.id}"
-        return Made(workload.synthetic, workload.seed, spec.run, where)
+        # A job that is measured again meets the cache of the server that it was measured on.
+        once = f"{spec.execution}/{spec.configuration.id}/{utc_now().isoformat()}"
+        return Made(workload.synthetic, workload.seed, spec.run, once)
     if file is None:
         raise InputError("the job's file of prompts is not known here")
     read = read_prompts(file)

@@ -48,16 +48,16 @@ class Made:
     """Conversations of random words.
 
     Lengths and words are those of (seed, run, index), the same in every configuration. Only the beginnings, the shared ones and
-    each prompt's own, are also those of ``where`` (the job): else the cache of a server would know the prompts from the
-    configuration before, and which configuration comes first would decide what is measured.
+    each prompt's own, are also those of ``once``, which no other measurement has: else the cache of a server would know the
+    prompts from the configuration before, and which configuration comes first would decide what is measured.
     """
 
     made = True
 
-    def __init__(self, synthetic: Synthetic, seed: int, run: int, where: str) -> None:
+    def __init__(self, synthetic: Synthetic, seed: int, run: int, once: str) -> None:
         self._synthetic = synthetic
         self._key = (seed, run)
-        self._where = (where, seed, run)
+        self._once = (once, seed, run)
         self._prefixes: dict[int, list[str]] = {}
         self._ahead: dict[int, Conversation] = {}
 
@@ -78,7 +78,7 @@ class Made:
         asked, key = self._synthetic, (*self._key, index)
         length = token_count(asked.input_tokens, uniform("input", *key))
         prefix = self._prefix(key)
-        own = words(min(OWN_WORDS, length - len(prefix)), "own", *self._where, index)
+        own = words(min(OWN_WORDS, length - len(prefix)), "own", *self._once, index)
         rest = words(length - len(prefix) - len(own), "words", *key)
         later = (words(length, "words", *key, turn) for turn in range(1, asked.turns))
         return Conversation(
@@ -93,5 +93,5 @@ class Made:
             return []
         number = int(uniform("prefix", *key) * asked.prefixes)
         if number not in self._prefixes:
-            self._prefixes[number] = words(asked.prefix_tokens, "prefix", *self._where, number)
+            self._prefixes[number] = words(asked.prefix_tokens, "prefix", *self._once, number)
         return self._prefixes[number]
