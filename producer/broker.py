@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 from contracts.failures import SetupError
-from contracts.settings import BROKER, HOME, SERVER, SERVERS
+from contracts.settings import ALSO, BROKER, HOME, SERVER, SERVERS
 from contracts.tls import address
 from producer import embedded_redis
 
-_OPTIONS = {"--broker": (BROKER,), "--server": (SERVER, SERVERS)}
+_OPTIONS = {"--broker": (BROKER,), "--server": (SERVER, SERVERS), "--also": (ALSO,)}
 """Options that may hold passwords, and the variables that stand for them."""
 
 
@@ -60,7 +60,7 @@ def hide_password(command: list[str]) -> None:
         if any("@" in url for url in urls):
             command = kept
             # The command takes the one or the other: the last URL alone, or all of them.
-            hidden |= {name: " ".join(urls) if name == SERVERS else urls[-1] for name in variables}
+            hidden |= {name: " ".join(urls) if name in (SERVERS, ALSO) else urls[-1] for name in variables}
     if hidden:
         os.execve(sys.executable, [sys.executable, *command[1:]], {**os.environ, **hidden})
 

@@ -16,7 +16,7 @@ from contracts.queues import AGGREGATE_QUEUE
 from contracts.redis_client import check, connect
 from contracts.settings import DEFAULT_MAX_DEADLINE_S, SIGNING_KEY_FILE
 from contracts.signing import SIGNED, read_keys, serializer
-from contracts.slots import SlotStatus
+from contracts.slots import FurtherServer, SlotStatus
 from contracts.store import Store
 from producer import embedded_redis, local_server
 from producer.calibrate import describe
@@ -131,6 +131,16 @@ def _slots(store: Store, slots: list[SlotStatus]) -> Iterator[Finding]:
         has_any = any(slot.models.values())
         advice = None if has_any else "load a model into the server"
         yield Finding("server", has_any, f"{slot.server} · {' · '.join(models)}", advice)
+        yield from (_further(name, server) for name, server in slot.further.items())
+
+
+def _further(name: str, server: FurtherServer) -> Finding:
+    if server.problem is not None:
+        return Finding(
+            "server", False, f"{name}: {server.problem}", f"start the model server at {server.server}"
+        )
+    models = [f"{kind}: {_first_of(names) or 'no model'}" for kind, names in server.models.items()]
+    return Finding("server", any(server.models.values()), f"{name}: {server.server} · {' · '.join(models)}")
 
 
 def _first_of(names: Sequence[str]) -> str:

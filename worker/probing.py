@@ -42,7 +42,7 @@ class Prober(Background):
         self._next_at = datetime.min.replace(tzinfo=UTC)
 
     def look(self) -> None:
-        """Take over what the store says of the breaker; ask the server where it is time."""
+        """Take over what the store says of the breaker; ask the slot's servers where it is time."""
         breaker = self._store.breaker(self._settings.slot)
         if breaker is None:
             self._probes = 0
@@ -60,7 +60,8 @@ class Prober(Background):
         self.is_out = breaker is not None and breaker.state == "open"
 
     def _probed(self, breaker: Breaker) -> Breaker:
-        problem = self._ask(self._settings.server)
+        urls = (self._settings.server, *(url for _, url in self._settings.also))
+        problem = next(filter(None, map(self._ask, urls)), None)
         self._probes += 1
         now = datetime.now(UTC)
         self._next_at = now + timedelta(seconds=pause_s(self._probes, answered=problem is None))

@@ -11,6 +11,7 @@ from analysis.rendering.document import Row, Table
 from analysis.rendering.layout.pair_words import (
     agents_of,
     contention_text,
+    detectable_text,
     fairness_text,
     ratio_text,
     runs_of,
@@ -32,20 +33,23 @@ def agents_table(pairs: Sequence[PairConfiguration], anchors: Mapping[str, str])
     told = [of for of in NAMES if any(slowdown_of(m, of) for pair in pairs for m in pair.members)]
     if not told:
         return None
-    header = ("Configuration", "Agent", *(f"Slowdown, {NAMES[of]}" for of in told), "Contention")
+    header = (
+        *("Configuration", "Agent", *(f"Slowdown, {NAMES[of]}" for of in told)),
+        *("Contention", "Would have been shown"),
+    )
     rows = tuple(
         Row(
             (
                 *(pair.config, m.agent),
                 *(slowdown_text(slowdown_of(m, of)) for of in told),
-                verdict_text(m),
+                *(verdict_text(m, with_detectable=False), detectable_text(m) or ABSENT),
             ),
             anchor=anchors.get(pair.config, ""),
         )
         for pair in pairs
         for m in pair.members
     )
-    return Table(header, f"ll{'r' * len(told)}l", rows, label="Slowdown of each agent")
+    return Table(header, f"ll{'r' * len(told)}ll", rows, label="Slowdown of each agent")
 
 
 def pairs_table(pairs: Sequence[PairConfiguration], anchors: Mapping[str, str]) -> Table:

@@ -16,9 +16,12 @@ from analysis.rendering.numbers import plural
 
 _MOST = 200
 _MOST_INCOMPLETE = 12
-_READ = (
+_GAIN = (
     "Gain: output tokens per second of all agents together over those of the same agents one after the other, from their runs "
-    "alone. All active: part of the makespan in which every agent had a call under way. Fairness: Jain's index of the agents' "
+    "alone. "
+)
+_READ = (
+    "All active: part of the makespan in which every agent had a call under way. Fairness: Jain's index of the agents' "
     "rates, or paces, as parts of those alone; 1 is even, 1 over the number of agents is one agent alone. In brackets, and after "
     "±: 95 % intervals."
 )
@@ -69,7 +72,8 @@ def _blocks(summary: SweepSummary) -> Iterator[Block]:
     yield pairs_table(pairs[:_MOST], anchors)
     if len(pairs) > _MOST:
         yield Paragraph(f"Shown: the first {_MOST} of {len(pairs)} configurations. summary.json holds all.")
-    yield Paragraph(_READ)
+    gains = any(pair.gain is not None for pair in pairs)
+    yield Paragraph(f"{_GAIN if gains else ''}{_READ}")
     if of_agents is not None:
         yield Paragraph(RULE)
     yield from incomplete_blocks(pairs)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.settings import BROKER, SERVER, SERVERS
+from contracts.settings import ALSO, BROKER, SERVER, SERVERS
 from producer import broker
 from producer.broker import hide_password
 from tests.support.cluster import Shell, wait_for
@@ -42,6 +42,15 @@ def test_so_do_those_of_model_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kept == ["chimera", "run", "x"]
     assert environment[SERVERS] == "http://h:1 http://u:hunter2@h:2"
     assert environment[SERVER] == "http://u:hunter2@h:2"
+
+
+def test_so_do_those_of_further_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    became: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(broker.os, "execve", lambda _, line, env: became.append((line[1:], env)))
+    hide_password(["python", "chimera", "run", "--also", "b=http://u:hunter2@h:2", "--also=c=http://h:3", "x"])
+    ((kept, environment),) = became
+    assert kept == ["chimera", "run", "x"]
+    assert environment[ALSO] == "b=http://u:hunter2@h:2 c=http://h:3"
 
 
 @pytest.mark.parametrize(
