@@ -251,7 +251,9 @@ def _record(outcome: JobOutcome, stage: StageResult) -> StageRecord:
             "itl_mean_ms": itl_mean_ms(timing, tokens),
             "gaps_ms": gaps_ms(timing),
             "frame_tokens": frame_tokens(timing, tokens) if timing.text_ns else None,
-            "response_chars": len(stage.call.text),
+            "response_chars": len(stage.call.text)
+            if stage.call.text_chars is None
+            else stage.call.text_chars,
             "reasoning_chars": stage.call.reasoning_chars,
             "text_hash": stage.call.text_hash,
             "sendings": len(stage.call.earlier_sendings) + 1,
@@ -260,7 +262,7 @@ def _record(outcome: JobOutcome, stage: StageResult) -> StageRecord:
             "structured": stage.call.structured,
             "timing": timing,
             "diagnosis": stage.call.diagnosis,
-            "text": stage.call.text,
+            "text": stage.call.text if stage.call.text_chars is None else None,
         }
     # Every value comes from a model that was validated, with the field's own type.
     return StageRecord.model_construct(**fields)  # type: ignore[arg-type]

@@ -11,6 +11,9 @@ from analysis.models import Comparison, ConfigurationSummary
 from analysis.models.load import Knee
 from analysis.samples import plot_of
 
+WORTH_PERCENT = 5.0
+"""Growth of the output that counts. Between loads that all saturate a server a per cent can be shown too: it fills its places
+without a gap, and the knee is not there."""
 _TESTED = frozenset({"better", "worse", "no difference shown", "below the floor"})
 
 
@@ -44,13 +47,14 @@ def knee_of(grid: Sequence[tuple[float, ConfigurationSummary]], looks: int | Non
     by_pair = dict(zip(pairs, compared, strict=True))
     for at in range(len(grid)):
         beyond = [by_pair[at, later] for later in range(at + 1, len(grid))]
-        if any(one.verdict == "better" for one in beyond):
+        if any(one.verdict == "better" and (one.percent or 0.0) > WORTH_PERCENT for one in beyond):
             continue
         untested = next((one for one in beyond if not _tested(one)), None)
         if untested is not None:
             return Knee(at=None, comparisons=compared, why=f"{untested.candidate}: {_why(untested)}")
         return Knee(
             at=grid[at][0],
+            worth_percent=WORTH_PERCENT,
             highest=at == len(grid) - 1,
             detectable_percent=beyond[0].detectable_percent if beyond else None,
             comparisons=compared,

@@ -50,7 +50,8 @@ def knee_words(s: Saturation) -> str | None:
             "more users would show where that ends."
         )
     return (
-        f"{who} tokens per second are not shown to grow beyond {level_words(knee.at, s.over)}{_power(knee)}."
+        f"{who} tokens per second are not shown to grow by more than {knee.worth_percent:g} % beyond {level_words(knee.at, s.over)}"
+        f"{_power(knee)}."
     )
 
 

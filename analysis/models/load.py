@@ -199,7 +199,9 @@ class Knee(Strict):
     """From which load of a closed loop on the output of all requests together grows no more."""
 
     at: float | None
-    """The lowest load beyond which none is shown to have more output; ``None``: it can't be told (see why)."""
+    """The lowest load beyond which none is shown to have more output by more than ``worth_percent``; ``None``: it can't be told
+    (see why)."""
+    worth_percent: float = 5.0
     highest: bool = False
     """``at`` is the highest load that was asked for: the output still grew."""
     detectable_percent: float | None = None

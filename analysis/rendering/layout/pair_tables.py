@@ -49,7 +49,7 @@ def agents_table(pairs: Sequence[PairConfiguration], anchors: Mapping[str, str])
         for pair in pairs
         for m in pair.members
     )
-    return Table(header, f"ll{'r' * len(told)}ll", rows, label="Slowdown of each agent")
+    return Table(header, f"ll{'r' * len(told)}lr", rows, label="Slowdown of each agent")
 
 
 def pairs_table(pairs: Sequence[PairConfiguration], anchors: Mapping[str, str]) -> Table:

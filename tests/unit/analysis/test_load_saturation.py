@@ -110,8 +110,23 @@ def test_the_knee_of_a_closed_loop() -> None:
     assert s.knee is not None and (s.knee.at, s.knee.highest) == (4, False)
     assert len(s.knee.comparisons) == 10
     assert (knee_words(s) or "").startswith(
-        "Output tokens per second are not shown to grow beyond 4 requests at a time (a true growth of "
+        "Output tokens per second are not shown to grow by more than 5 % beyond 4 requests at a time (a true growth of "
     )
+
+
+def test_a_growth_that_is_shown_and_worth_nothing_is_none() -> None:
+    """Twice the users for a per cent more: real, and no reason to call it growth."""
+    records, manifest = grid([1, 4, 8], over="concurrency", requests=200, runs=5, noise=0.001)
+
+    def faster(one: StageRecord) -> StageRecord:
+        if one.config != "concurrency=8" or one.tokens is None:
+            return one
+        return one.model_copy(update={"tokens": one.tokens + (one.request or 0) % 2})
+
+    s = the(summarise_records([faster(one) for one in records], manifest))
+    assert s.knee is not None and s.knee.at == 4
+    last = s.knee.comparisons[-1]
+    assert last.verdict == "better" and last.percent is not None and 0 < last.percent < 5
 
 
 def test_output_that_still_grows_is_said_to() -> None:

@@ -11,6 +11,7 @@ from contracts.job import JobSpec
 from contracts.load import step_figures
 from contracts.outcome import AskedLoad, StageResult
 from contracts.prompts_file import read_prompts
+from contracts.records import REQUEST_STAGE
 from contracts.workloads import MAX_REQUESTS, PromptsWorkload
 from worker.measurement.clock import utc_now
 from worker.servers import ModelServer
@@ -34,8 +35,8 @@ class PromptsRun:
 
     stages: tuple[StageResult, ...]
     """Of each step its load, then its requests in the order of their being due."""
-    wall_s: float
-    """From the first request to the end of the last, seconds; 0 where none was due."""
+    wall_s: float | None
+    """From the first request to the end of the last, seconds; ``None``: none was due."""
 
 
 async def run_prompts(
@@ -60,7 +61,7 @@ async def run_prompts(
     try:
         source = _source(spec, workload, file)
     except InputError as error:
-        return PromptsRun((lost_load(asked, str(error)),), 0.0)
+        return PromptsRun((lost_load(asked, str(error)),), None)
     run = _Run(spec, workload, server, source, left_s)
     while True:
         figures_tell = await run.step(asked)
@@ -130,9 +131,12 @@ class _Run:
         self._dialogues = Dialogues(source)
 
     @property
-    def wall_s(self) -> float:
-        begin = min((stage.started_ns for stage in self.stages), default=0)
-        return (max((stage.ended_ns for stage in self.stages), default=0) - begin) / 1e9
+    def wall_s(self) -> float | None:
+        """From the first request to the end of the last, s; ``None``: none was due."""
+        requests = [stage for stage in self.stages if stage.stage == REQUEST_STAGE]
+        if not requests:
+            return None
+        return (max(one.ended_ns for one in requests) - min(one.started_ns for one in requests)) / 1e9
 
     async def step(self, asked: AskedLoad) -> bool:
         """Carry out one load, to the end of its last request: the server is idle then.
