@@ -8,7 +8,7 @@ from analysis.judgement import NO_CALLS
 from analysis.models import ALL_STAGES, Excluded
 from analysis.table import Calls, Columns
 from contracts.call import Outcome
-from contracts.records import REQUEST_STAGE
+from contracts.records import LOAD_STAGE, REQUEST_STAGE
 
 _DEFAULT_REASON = {
     Outcome.ABORTED: "the stream ended without the server's final record",
@@ -60,14 +60,21 @@ def missing_stages(calls: Calls) -> list[tuple[int, str]]:
     return [entry for entry in product(runs, stages) if entry not in present]
 
 
-def complete_runs(calls: Calls, excluded_: tuple[Excluded, ...]) -> frozenset[int]:
+def complete_runs(stages: Columns, calls: Calls, excluded_: tuple[Excluded, ...]) -> frozenset[int]:
     """Return the runs that have calls, all stages that others have, and nothing excluded.
 
-    A failed request does not make its load incomplete: that requests fail is what a load is to show.
+    A failed request does not make its load incomplete, nor a failed step its search: that they fail is what they are to show.
     """
-    incomplete = {entry.run for entry in excluded_ if entry.stage != REQUEST_STAGE} | {
-        run for run, _ in missing_stages(calls)
+    carried_out = {
+        run
+        for run, stage, outcome in zip(stages.run, stages.stage, stages.outcome, strict=True)
+        if stage == LOAD_STAGE and outcome is not None and Outcome(outcome).valid
     }
+    incomplete = {
+        entry.run
+        for entry in excluded_
+        if entry.stage != REQUEST_STAGE and not (entry.stage == LOAD_STAGE and entry.run in carried_out)
+    } | {run for run, _ in missing_stages(calls)}
     return frozenset(set(calls.run) - incomplete)
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from analysis.grounded import RecordsOfRun
 from analysis.judgement import rank_of
 from analysis.models import ShownRun, StageDuration
-from analysis.table import Calls, Columns
+from analysis.table import Calls, Columns, first_known
 from contracts.call import Outcome
 from contracts.records import INGEST_STAGE
 
@@ -76,6 +76,6 @@ def _shown(run: int, why: str, calls: Calls, records_of_run: RecordsOfRun) -> Sh
         data_summary=ingest.data_summary if ingest else None,
         findings=analysis.findings if analysis else None,
         recommendations=analysis.recommendations if analysis else None,
-        wall_s=next((record.wall_s for record in records if record.wall_s is not None), None),
+        wall_s=first_known([*(record.exec_s for record in records), *(record.wall_s for record in records)]),
         stages=tuple(StageDuration(stage=r.stage, duration_ms=r.total_duration_ms) for r in records),
     )

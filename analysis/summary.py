@@ -43,14 +43,14 @@ from analysis.shown_run import choose
 from analysis.statistics.description import describe
 from analysis.statistics.estimate import SdKind, estimate
 from analysis.statistics.interval import LAST_LOOK
-from analysis.table import Columns, Values, distinct, first_known, known
+from analysis.table import Calls, Columns, Values, distinct, first_known, known
 from analysis.telemetry import telemetry_by_stage
 from analysis.trends import adjust_trends, configuration_trends
 from analysis.verdicts import ttft_verdict, verdict
 from contracts.configuration import AgentRole, Configuration
 from contracts.facts import Facts
 from contracts.manifest import Manifest
-from contracts.records import REQUEST_STAGE, StageRecord
+from contracts.records import LOAD_STAGE, REQUEST_STAGE, StageRecord
 from contracts.sweep import RunsSpec
 from contracts.workloads import Workload
 
@@ -138,7 +138,7 @@ def summarise_rows(
     texts = same_text(calls, parameters) if REQUEST_STAGE not in calls.stage else ()
     out = excluded(stages, calls, runs_planned)
     method = throughput_method(stages, valid)
-    figures = run_figures(calls, method, complete_runs(calls, out), stages, workload)
+    figures = run_figures(calls, method, complete_runs(stages, calls, out), stages, workload)
     shown = choose(stages, calls, records)
     grounded = ground_texts(
         valid, figures, parameters, grounder, records, shown=shown.run if shown else None, ahead=ahead
@@ -210,7 +210,7 @@ def summarise_rows(
         cold_calls=first(cold, room),
         notes=first(noted, room),
         conditions=conditions(calls, valid, sd),
-        telemetry=telemetry_by_stage(valid, sd),
+        telemetry=telemetry_by_stage(_sampled(stages, valid), sd),
         same_text=texts,
         text_hashes=text_hashes(calls) if REQUEST_STAGE not in calls.stage else {},
         calls=kept,
@@ -378,6 +378,13 @@ def summarise_records(
         for (config, _), group in groups.items()
     ]
     return summarise_sweep(summaries, manifest, sd=sd, ranking=ranking, baseline=baseline)
+
+
+def _sampled(stages: Columns, valid: Calls) -> Columns:
+    """What was sampled as a whole: a load, whose single requests share all there is, else each valid call."""
+    if LOAD_STAGE not in stages.stage:
+        return valid
+    return Columns([row for row, stage in zip(stages.rows, stages.stage, strict=True) if stage == LOAD_STAGE])
 
 
 def _trends_adjusted(configurations: Sequence[ConfigurationSummary]) -> list[ConfigurationSummary]:

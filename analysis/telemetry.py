@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from analysis.models import TelemetryOfStage
 from analysis.rows import Sampled
 from analysis.statistics.estimate import SdKind, estimate
-from analysis.table import Calls, known
+from analysis.table import Columns, known
 from contracts.telemetry import joules_per_token
 
 
-def telemetry_by_stage(valid: Calls, sd: SdKind) -> tuple[TelemetryOfStage, ...]:
+def telemetry_by_stage(valid: Columns, sd: SdKind) -> tuple[TelemetryOfStage, ...]:
     """Summarise the valid calls that hold a sample, stage by stage in the order of first appearance.
 
     Failed and suspect calls are left out: their energy is not that of the work.

@@ -187,11 +187,15 @@ class JobOutcome(Strict):
 
     @property
     def _measured(self) -> list[StageResult]:
-        return [
+        """The measured stages that tell whether the job failed: not single requests, and of a search only steps that did not,
+        where there are any."""
+        found = [
             stage
             for stage in self.stages
             if stage.phase == "measured" and (stage.asked is None or stage.asked.request is None)
         ]
+        worked = [stage for stage in found if stage.asked is not None and stage.outcome.valid]
+        return [stage for stage in found if stage.asked is None or not worked or stage in worked]
 
     def receipt(self) -> dict[str, Any]:
         """Return what the Celery task returns: tiny, msgpack-able."""

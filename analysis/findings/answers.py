@@ -110,7 +110,7 @@ def best_means(summary: SweepSummary) -> Iterator[tuple[Metric, ConfigurationSum
         known = [
             (mean if metric.better == "lower" else -mean, index, c)
             for index, c in enumerate(summary.configurations)
-            if (mean := c.over_runs.of(metric.key).mean) is not None
+            if c.agents != 1 and (mean := c.over_runs.of(metric.key).mean) is not None
         ]
         allowed = [entry for entry in known if not (clean and entry[2].degenerate_calls)] or known
         # Of equal means none is the best.

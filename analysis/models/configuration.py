@@ -48,6 +48,7 @@ class ShownRun(Strict):
     findings: tuple[str, ...] | None
     recommendations: tuple[str, ...] | None
     wall_s: float | None
+    """The agent's own, where several ran at the same time."""
     stages: tuple[StageDuration, ...]
 
 

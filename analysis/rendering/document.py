@@ -145,6 +145,8 @@ class Section:
     blocks: Sequence[Block]
     anchor: str = ""
     """Set for those that a table of contents lists."""
+    folded: bool = False
+    """Shown by its title, to be opened; where there is nothing to open, as any other."""
 
 
 Block: TypeAlias = Paragraph | Lines | Bullets | Table | Chart | Verbatim | Section

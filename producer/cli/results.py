@@ -30,10 +30,10 @@ from producer.several_paths import SeveralPaths
 )
 @click.option(
     "--each",
-    type=click.Choice(["configuration", "agent"]),
+    type=click.Choice(["configuration", "agent", "pair"]),
     multiple=True,
     help="Also one Markdown file for each configuration, in the layout of a configuration's report or of an "
-    "agent's; may be repeated.",
+    "agent's; pair: one for all agents that ran at the same time. May be repeated.",
 )
 def report(
     results: Path, out: Path, sd: Any, ranking: Any, baseline: str | None, each: tuple[Any, ...]

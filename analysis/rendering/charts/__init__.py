@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from analysis.rendering.charts.curves import Curves, draw_curves
 from analysis.rendering.charts.drawing import Drawing, Rows, Scatter
 from analysis.rendering.charts.marks import mark
 from analysis.rendering.charts.rows import draw_rows
@@ -16,6 +17,8 @@ __all__ = ["WIDTH", "draw", "legend"]
 def draw(drawing: Drawing, title: str, text: str, name: str) -> Markup:
     """Return one ``<svg>`` with an accessible title and description; ``name`` begins its ids, once a page."""
     match drawing:
+        case Curves():
+            height, body = draw_curves(drawing)
         case Scatter():
             height, body = draw_scatter(drawing)
         case Rows():

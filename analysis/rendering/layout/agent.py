@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from analysis.findings.titles import title
-from analysis.models import Call, ConfigurationSummary, Finding, ShownRun, SweepSummary
+from analysis.models import Call, ConfigurationSummary, Finding, SweepSummary
 from analysis.provenance import provenance as provenance_of
 from analysis.rendering.document import (
     Block,
@@ -39,7 +39,7 @@ def agent_report(
     ``persona``: the prompt that made the agent what it is; ``None``: the configuration's, where one is recorded.
     """
     c = configuration
-    shown = _own_duration(c)
+    shown = c.shown
     concerned = findings_of(summary, c.config)
     return Document(
         _title(c.agent),
@@ -67,15 +67,6 @@ def agent_report(
             provenance_section(provenance_of(summary)),
         ),
     )
-
-
-def _own_duration(c: ConfigurationSummary) -> ShownRun | None:
-    """The run that is shown, with the agent's own duration: the wall time of several agents is the slowest one's."""
-    shown = c.shown
-    if shown is None:
-        return None
-    own = next((run.exec_s for run in c.over_runs.runs if run.run == shown.run), None)
-    return shown if own is None else shown.model_copy(update={"wall_s": own})
 
 
 def _company(c: ConfigurationSummary, summary: SweepSummary) -> tuple[tuple[str, str], ...]:

@@ -36,7 +36,8 @@ _MOST_SINGLE = 12
 
 
 def configuration_title(c: ConfigurationSummary) -> str:
-    return f"Chimera Agent Report: {c.config} ({c.agent})"
+    alone = ", measured alone" if c.agents == 1 else ""
+    return f"Chimera Agent Report: {c.config} ({c.agent}{alone})"
 
 
 def configuration_blocks(c: ConfigurationSummary, sweep: SweepSummary) -> tuple[Block, ...]:

@@ -36,7 +36,9 @@ def pairs_sections(summary: SweepSummary) -> tuple[Section, ...]:
 
 def legacy_section(summary: SweepSummary, pairs: Sequence[PairConfiguration]) -> Section:
     """The legacy figures, named as such."""
-    return Section("Legacy Figures", (Paragraph(LEGACY_NOTE), legacy_table(pairs, summary.pairs)))
+    return Section(
+        "Legacy Figures", (Paragraph(LEGACY_NOTE), legacy_table(pairs, summary.pairs)), folded=True
+    )
 
 
 def incomplete_blocks(pairs: Sequence[PairConfiguration]) -> Iterator[Block]:

@@ -8,6 +8,7 @@ from analysis import cold, comparisons, host_effects, main_effects, validity
 from analysis.findings import spread
 from analysis.models import SweepSummary
 from analysis.rendering.document import Bullet, Bullets, Section
+from analysis.rendering.layout.load import RULES as LOAD_RULES
 from analysis.rendering.layout.words import ESTIMATOR
 from analysis.rendering.numbers import ABSENT
 from analysis.statistics.intervals import BOOTSTRAP_FROM, MEDIAN_FROM
@@ -133,6 +134,8 @@ def _statistics(summary: SweepSummary) -> Iterator[Bullet]:
 
 def _figures(summary: SweepSummary) -> Iterator[Bullet]:
     some = summary.configurations
+    if summary.loads:
+        yield from LOAD_RULES
     yield Bullet(
         "client wall time from sending the request to the first non-empty piece of the answer's text. That of "
         "reasoning text, which is no part of the answer, is told apart.",

@@ -68,7 +68,8 @@ def _values(name: str) -> list[str]:
 
 
 def _labelled(name: str, c: ConfigurationSummary, several: bool) -> str:
-    return f"{name} ({c.agent})" if several else name
+    alone = ", alone" if c.agents == 1 else ""
+    return f"{name} ({c.agent}{alone})" if several else name
 
 
 def finite(number: float | None) -> float | None:

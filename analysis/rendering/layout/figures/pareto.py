@@ -46,7 +46,7 @@ def pareto_chart(summary: SweepSummary) -> tuple[Block, ...]:
     if len(placed) < 2:
         return (Paragraph(f"No chart of throughput against TTFT: {_WITHOUT}."),)
     front = [p for p in placed if p.series == _FRONT]
-    missing = len(summary.configurations) - len(placed)
+    missing = sum(c.agents != 1 for c in summary.configurations) - len(placed)
     best = sorted(front, key=lambda p: -p.rate)
     names = "; ".join(_name(p.entry) for p in best[:_MOST_NAMED])
     more = f"; and {len(front) - _MOST_NAMED} more" if len(front) > _MOST_NAMED else ""
@@ -98,7 +98,8 @@ def _placed(summary: SweepSummary) -> list[_Placed]:
     known = [
         (e, ttft, rate)
         for e in entries(summary)
-        if (ttft := finite(e.configuration.over_runs.ttft_ms.mean)) is not None
+        if e.configuration.agents != 1
+        and (ttft := finite(e.configuration.over_runs.ttft_ms.mean)) is not None
         and (rate := finite(e.configuration.over_runs.throughput_tok_s.mean)) is not None
     ]
     clean = [k for k in known if not k[0].configuration.degenerate_calls]
