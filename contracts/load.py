@@ -89,7 +89,7 @@ class StepFigures:
     good: int | None = None
     """Counted requests that keep the SLO; ``None``: there is none. A failed one does not keep it."""
     goodput: float | None = None
-    """The same per second."""
+    """Requests that keep it and ended in the window, per second: never more than ``achieved_rate``."""
     keeps_up: bool | None = None
 
 
@@ -145,6 +145,11 @@ def step_figures(
     good = (
         None if slo is None else sum(is_good(requests[i], slo, from_due=concurrency is None) for i in counted)
     )
+    well = 0
+    if slo is not None:
+        well = sum(
+            begin < r.end_ns <= end and is_good(r, slo, from_due=concurrency is None) for r in requests
+        )
     return StepFigures(
         window_s=span_s,
         requests=len(requests),
@@ -156,7 +161,7 @@ def step_figures(
         output_tok_s=_output_rate(requests, begin, end),
         backlog_growth=growth,
         good=good,
-        goodput=None if good is None else good / span_s,
+        goodput=None if slo is None else well / span_s,
         keeps_up=_keeps_up(len(counted), backlog, growth, failed, good, attainment),
     )
 

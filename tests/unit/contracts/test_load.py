@@ -96,7 +96,8 @@ def test_what_holds_for_any_load(seed: int, concurrency: int | None) -> None:
     assert 0 < figures.window_s <= 1.4
     assert 0 <= figures.failed <= len(figures.counted) <= figures.requests
     assert figures.good is not None and figures.good <= len(figures.counted) - figures.failed
-    assert figures.goodput == pytest.approx(figures.good / figures.window_s)
+    assert figures.goodput is not None and figures.achieved_rate is not None
+    assert 0 <= figures.goodput <= figures.achieved_rate
     assert figures.achieved_concurrency is not None and 0 <= figures.achieved_concurrency <= len(requests)
     for place in figures.counted:
         from_due = latency_ms(requests[place], from_due=True)
