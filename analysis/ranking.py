@@ -32,6 +32,27 @@ CRITERION: dict[RankingRule, str] = {
 ALONE = "measured alone, to compare with"
 
 
+TOGETHER = (
+    "Agents that ran at the same time are ranked agent by agent: nobody chooses between agents. What they cost each other stands in "
+    "Agents at the Same Time."
+)
+
+
+def rank_each_agent(
+    configurations: Sequence[ConfigurationSummary],
+    rule: RankingRule,
+    floor: SweepFloor | None,
+    looks: int | None = None,
+) -> tuple[Ranked, ...]:
+    """Rank the configurations of each agent by themselves (:data:`TOGETHER`), agent by agent."""
+    agents = dict.fromkeys(c.agent for c in configurations)
+    return tuple(
+        place
+        for agent in agents
+        for place in rank([c for c in configurations if c.agent == agent], rule, floor, looks)
+    )
+
+
 def rank(
     configurations: Sequence[ConfigurationSummary],
     rule: RankingRule,

@@ -34,7 +34,7 @@ from analysis.outliers import run_outliers
 from analysis.over_runs import over_runs, run_figures, stages_over_runs, throughput_method
 from analysis.pairs import pairs_of
 from analysis.provenance import provenance, spec_hash
-from analysis.ranking import rank
+from analysis.ranking import rank, rank_each_agent
 from analysis.rates import outcome_counts, outcome_rates, suspect_calls, suspect_reasons
 from analysis.room import MOST_ENTRIES, first, kept_calls, left_out, room_for
 from analysis.rows import LATEST_US, row_of, time_of
@@ -46,7 +46,7 @@ from analysis.statistics.interval import LAST_LOOK
 from analysis.table import Calls, Columns, Values, distinct, first_known, known
 from analysis.telemetry import telemetry_by_stage
 from analysis.trends import adjust_trends, configuration_trends
-from analysis.verdicts import ttft_verdict, verdict
+from analysis.verdicts import ttft_verdict, verdict, verdict_of_each
 from contracts.configuration import AgentRole, Configuration
 from contracts.facts import Facts
 from contracts.manifest import Manifest
@@ -294,10 +294,11 @@ def summarise_sweep(
     compared = [c for c in ordered if c.agents != 1]
     rule: RankingRule = ranking or (manifest.spec.ranking if manifest else "clean-first")
     looks = manifest.spec.most_runs if manifest and manifest.spec.until_precise else None
-    places = rank(ordered, rule, floor, looks)
+    pairs, pair_configurations = pairs_of(ordered, manifest)
+    together = bool(pair_configurations)
+    places = (rank_each_agent if together else rank)(ordered, rule, floor, looks)
     base = choose_baseline(compared, baseline or (manifest.baseline if manifest else None))
     spec = manifest.spec if manifest else None
-    pairs, pair_configurations = pairs_of(ordered, manifest)
     loads, saturations = loads_of(ordered, manifest)
     bare = SweepSummary(
         sd=sd,
@@ -323,8 +324,8 @@ def summarise_sweep(
         floor=floor,
         ranking_rule=rule,
         ranking=places,
-        verdict=verdict(places, rule, floor),
-        ttft_verdict=ttft_verdict(places, floor),
+        verdict=(verdict_of_each if together else verdict)(places, rule, floor),
+        ttft_verdict=None if together else ttft_verdict(places, floor),
         baseline=base,
         comparisons=compare_with_baseline(compared, base, floor, looks),
         main_effects=main_effects(compared, inert, looks),

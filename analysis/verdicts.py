@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from analysis.findings.phrases import detectable_words, difference, mention, mentions, several_agents
 from analysis.models import Ranked, RankingRule, SweepFloor
+from analysis.ranking import TOGETHER
 from analysis.statistics.comparison import MIN_RUNS
 
 
@@ -33,6 +34,16 @@ def verdict(ranking: Sequence[Ranked], rule: RankingRule, floor: SweepFloor | No
             f"{mention(first, several)} has degenerate calls itself: a rate of broken answers says little."
         )
     return " ".join(texts)
+
+
+def verdict_of_each(ranking: Sequence[Ranked], rule: RankingRule, floor: SweepFloor | None) -> str:
+    """Say what the ranking of each of several agents shows, and what it is not about."""
+    said = []
+    for agent in dict.fromkeys(entry.agent for entry in ranking):
+        of_agent = [entry for entry in ranking if entry.agent == agent]
+        if sum(entry.rank is not None for entry in of_agent) > 1:
+            said.append(f"{agent}: {verdict(of_agent, rule, floor)}")
+    return " ".join([*said, TOGETHER])
 
 
 def ttft_verdict(ranking: Sequence[Ranked], floor: SweepFloor | None) -> str | None:

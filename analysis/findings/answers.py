@@ -45,6 +45,16 @@ def fastest(summary: SweepSummary) -> Iterator[Finding]:
     by_key = {(c.config, c.agent): c for c in summary.configurations}
     first = by_key[ranked[0].config, ranked[0].agent]
     several = several_agents(summary.configurations)
+    if summary.pair_configurations:
+        yield Finding(
+            rule=f"{BEST}:{THROUGHPUT.short}",
+            severity="note",
+            text=summary.verdict,
+            evidence=(),
+            advice="Choose a configuration by what all agents make of it together (All together, tok/s) and by what each loses.",
+            configurations=(),
+        )
+        return
     evidence = [_figure(first, THROUGHPUT, several)]
     if len(ranked) > 1:
         second = by_key[ranked[1].config, ranked[1].agent]
@@ -105,6 +115,8 @@ def best_means(summary: SweepSummary) -> Iterator[tuple[Metric, ConfigurationSum
 
     Of throughput the first of the ranking; where clean ones rank first, none with degenerate calls.
     """
+    if summary.pair_configurations:  # nobody chooses between agents that run at the same time
+        return
     clean = summary.ranking_rule == "clean-first"
     for metric in _OF_MATTER:
         known = [
