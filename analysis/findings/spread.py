@@ -78,7 +78,7 @@ def wide_intervals(summary: SweepSummary) -> Iterator[Finding]:
                     for width, c, d in wide
                 ]
             ),
-            advice=_to_narrow(most, max(d.n for *_, d in wide), metric),
+            advice=_to_narrow(most, max(d.n for *_, d in wide), metric, _fixed([c for _, c, _ in wide])),
             configurations=configs(c for _, c, _ in wide),
         )
 
@@ -272,13 +272,18 @@ def _why_not_precise(c: ConfigurationSummary, summary: SweepSummary) -> str:
 def _to_more_runs(found: Sequence[ConfigurationSummary]) -> str:
     if all((c.runs_planned or 0) >= FEW_RUNS for c in found):
         return "Enough runs were planned, but too few are complete: find out what failed (Excluded) and measure these anew."
-    return (
-        f"Plan at least {FEW_RUNS} runs (runs: {FEW_RUNS} in the sweep file; 5 or more to compare), or let the sweep "
-        "run until it is precise (runs: {min: 3, max: 30, until: {throughput: 1%}})."
-    )
+    plan = f"Plan at least {FEW_RUNS} runs (runs: {FEW_RUNS} in the sweep file; 5 or more to compare)"
+    if _fixed(found):
+        return f"{plan}."
+    return f"{plan}, or let the sweep run until it is precise (runs: {{min: 3, max: 30, until: {{throughput: 1%}}}})."
 
 
-def _to_narrow(more: int | None, n: int, metric: Metric) -> str:
+def _fixed(found: Sequence[ConfigurationSummary]) -> bool:
+    """Whether the number of runs has to be given: of several agents, and of searches."""
+    return any(c.agents is not None or any(len(run.steps) > 1 for run in c.over_runs.runs) for c in found)
+
+
+def _to_narrow(more: int | None, n: int, metric: Metric, fixed: bool) -> str:
     wanted = f"± {100 * HALF_WIDTH:.0f} %"
     if more == 0:
         return (
@@ -290,8 +295,11 @@ def _to_narrow(more: int | None, n: int, metric: Metric) -> str:
     if more > MANY_MORE:
         return f"It would take about {more} more runs for {wanted} in each of them: find the cause of the spread first."
     most = 10 * math.ceil(1.5 * (n + more) / 10)  # the number is itself an estimate
+    plan = f"Plan about {more} more runs for a 95 % interval of {wanted} in each of them"
+    if fixed:
+        return f"{plan}."
     return (
-        f"Plan about {more} more runs for a 95 % interval of {wanted} in each of them, or let the sweep find the number: "
+        f"{plan}, or let the sweep find the number: "
         f"runs: {{min: 3, max: {most}, until: {{{metric.short}: {100 * HALF_WIDTH:.0f}%}}}}."
     )
 

@@ -48,7 +48,8 @@ def test_each_agent_of_a_configuration_is_summarised(record) -> None:
 
 def test_an_agent_alone_is_in_no_ranking_and_no_comparison(record) -> None:
     summary = of_pair(record)
-    assert [(r.config, r.agent) for r in summary.ranking if r.rank is not None] == [("c", "B"), ("c", "A")]
+    ranked = [(r.rank, r.config, r.agent) for r in summary.ranking if r.rank is not None]
+    assert ranked == [(1, "c", "A"), (1, "c", "B")]  # nobody chooses between agents
     assert {r.why for r in summary.ranking if r.rank is None} == {"measured alone, to compare with"}
     assert summary.comparisons == () and summary.baseline is None
     assert "solo" not in summary.verdict
@@ -98,3 +99,31 @@ def test_the_summaries_of_all_agents_are_stored_together(record) -> None:
     assert tuple(read_stored(*stored(both))) == both
     texts, _ = stored(both)
     assert [c.over_runs.runs for c in read_stored(texts, None)] == [(), ()]
+
+
+def test_configurations_are_ranked_for_each_agent(record) -> None:
+    rates = {("x", "A"): 40, ("x", "B"): 52, ("y", "A"): 44, ("y", "B"): 48}
+    records = [
+        record(
+            config=config,
+            agent=agent,
+            run=run,
+            agents=2,
+            eval_ms=1e6 / (rate + run / 10),
+            exec_s=11.0,
+            wall_s=12.0,
+        )
+        for run in range(1, 6)
+        for (config, agent), rate in rates.items()
+    ]
+    summary = summarise_records(records)
+    assert [(r.rank, r.config, r.agent) for r in summary.ranking] == [
+        *((1, "y", "A"), (2, "x", "A")),
+        *((1, "x", "B"), (2, "y", "B")),
+    ]
+    for ranked in summary.ranking:
+        if ranked.comparison is not None:
+            assert (ranked.comparison.agent, ranked.comparison.verdict) == (ranked.agent, "worse")
+    assert "A: y is the fastest" in summary.verdict and "B: x is the fastest" in summary.verdict
+    (answer,) = [finding for finding in summary.findings if finding.rule.startswith("best:")]
+    assert answer.text == summary.verdict
