@@ -509,9 +509,10 @@ def test_no_winner_is_advised_where_none_is_claimed() -> None:
 def test_advice_does_not_contradict_itself(sweep) -> None:
     from analysis.findings.spread import _to_narrow
 
-    assert "max:" not in _to_narrow(261, 3, THROUGHPUT)
-    assert "runs: {min: 3, max: 60, until: {throughput: 5%}}" in _to_narrow(30, 8, THROUGHPUT)
-    assert "find its cause" in _to_narrow(None, 3, TTFT)
+    assert "max:" not in _to_narrow(261, 3, THROUGHPUT, False)
+    assert "runs: {min: 3, max: 60, until: {throughput: 5%}}" in _to_narrow(30, 8, THROUGHPUT, False)
+    assert "until:" not in _to_narrow(30, 8, THROUGHPUT, True)  # a sweep whose number of runs has to be given
+    assert "find its cause" in _to_narrow(None, 3, TTFT, False)
 
 
 def test_why_the_precision_was_not_reached(sweep) -> None:
