@@ -19,6 +19,13 @@ Level = tuple[Over, float]
 _Describe = Callable[..., Description]
 
 
+def describer(c: ConfigurationSummary, manifest: Manifest | None) -> Callable[..., Description]:
+    """Return how a configuration's figures are described over runs (:func:`analysis.statistics.description.describe`)."""
+    until = manifest.spec.until_precise if manifest else None
+    last = until.max if until else LAST_LOOK
+    return partial(describe, kind=c.sd, confidence_sequence=until is not None, last=last, tails=False)
+
+
 def level_of(step: LoadStep) -> Level | None:
     """Return the load that a step asked for, so rounded that the same one of two searches is one; ``None``: not known."""
     if step.over is None or step.asked is None:
@@ -31,16 +38,9 @@ def load_configurations(
 ) -> tuple[LoadConfiguration, ...]:
     """Return the loads, configuration by configuration, each one's by rising load. Only complete runs are described."""
     workload = workload_of(manifest)
-    until = manifest.spec.until_precise if manifest else None
     made: list[LoadConfiguration] = []
     for c in configurations:
-        described = partial(
-            describe,
-            kind=c.sd,
-            confidence_sequence=until is not None,
-            last=until.max if until else LAST_LOOK,
-            tails=False,
-        )
+        described = describer(c, manifest)
         found: dict[Level, list[tuple[RunFigures, LoadStep]]] = {}
         for run in c.over_runs.runs:
             for step in run.steps:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
+from analysis.load.described import describer
 from analysis.load.knee import knee_of
 from analysis.models import ConfigurationSummary, RunFigures
 from analysis.models.load import LoadConfiguration, LoadStep, Over, Saturation, SaturationOfRun
 from analysis.statistics.comparison import MIN_RUNS
-from analysis.statistics.description import Description, describe
-from analysis.statistics.interval import LAST_LOOK
+from analysis.statistics.description import Description
 from contracts.configuration import LOAD_NAMES, format_value
 from contracts.manifest import Manifest
 
@@ -71,14 +70,7 @@ def _of_searches(
     highs = [one.high for _, one in told]
     middles = [(one.low + one.high) / 2 for _, one in told if one.low is not None and one.high is not None]
     both = len(middles) == len(told) >= MIN_RUNS
-    until = manifest.spec.until_precise if manifest else None
-    described = partial(
-        describe,
-        kind=c.sd,
-        confidence_sequence=until is not None,
-        last=until.max if until else LAST_LOOK,
-        tails=False,
-    )
+    described = describer(c, manifest)
     return Saturation(
         config=c.config,
         agent=c.agent,

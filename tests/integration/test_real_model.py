@@ -18,11 +18,16 @@ from tests.support.sweeps import write_sweep
 __all__ = ["real_ollama"]
 
 
-def test_a_real_model_is_measured_end_to_end(shell: Shell, corpus: Path) -> None:
+@pytest.fixture
+def local_model() -> None:
+    """The embedded model server can be started here."""
     try:
         check_installed()
     except SetupError as error:
         pytest.skip(str(error))
+
+
+def test_a_real_model_is_measured_end_to_end(shell: Shell, corpus: Path, local_model: None) -> None:
     sweep = write_sweep(
         shell.folder,
         server={"kind": "openai", "api": "completions", "prompt_cache": False},
@@ -97,11 +102,7 @@ def pairs_of(folder: Path) -> list[dict[str, Any]]:
     return pairs
 
 
-def test_two_agents_share_a_real_model(shell: Shell, corpus: Path) -> None:
-    try:
-        check_installed()
-    except SetupError as error:
-        pytest.skip(str(error))
+def test_two_agents_share_a_real_model(shell: Shell, corpus: Path, local_model: None) -> None:
     sweep = write_sweep(
         shell.folder,
         workload=PAIR,
@@ -140,11 +141,7 @@ def test_two_agents_share_a_real_model(shell: Shell, corpus: Path) -> None:
     assert abs(begins[0] - begins[1]) / 1e6 < first
 
 
-def test_a_real_model_under_a_load(shell: Shell) -> None:
-    try:
-        check_installed()
-    except SetupError as error:
-        pytest.skip(str(error))
+def test_a_real_model_under_a_load(shell: Shell, local_model: None) -> None:
     sweep = write_sweep(
         shell.folder,
         workload={
