@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from contracts.call import Outcome
 from contracts.formulas import NS_PER_MS, NS_PER_S
@@ -24,6 +25,8 @@ OPEN_RAMP = 0.1
 as the rate makes run. Without that the first answers' length would look like a backlog that grows."""
 LATEST_BEGIN = 0.5
 """Part of the schedule after which an open loop counts whatever has ended: beyond what it can serve, nothing ends in time."""
+LONGER = 2.0
+"""Of a schedule that is shorter than twice its first answers: so much longer the last ones take where it is more than can be served."""
 BACKLOG_SHARE = 0.05
 BACKLOG_MIN = 2.0
 """A server keeps up where its backlog grows over the window by no more than this part of the requests that were due in it, or
@@ -44,7 +47,9 @@ RULE = (
 KEEPS_UP = (
     "A server keeps up with a load where the backlog (requests due and not ended) grows over the window by no more than "
     f"{BACKLOG_SHARE:.0%} of the requests due in it, or {BACKLOG_MIN:g} and twice the root of the backlog at its beginning, whichever is "
-    f"more, no more than {MOST_FAILED:.0%} of them fail, and, where there is an SLO, the asked part of them keeps it."
+    f"more, no more than {MOST_FAILED:.0%} of them fail, and, where there is an SLO, the asked part of them keeps it. Of an open loop "
+    f"that is over before the answers to its first {OPEN_RAMP:.0%} have come by half of it, the backlog says nothing: it is told only that the "
+    f"server does not keep up, where the last answers take more than {LONGER:g} times as long as the first."
 )
 
 
@@ -77,13 +82,14 @@ class StepFigures:
     failed: int = 0
     """Of these."""
     offered_rate: float | None = None
-    """Requests due in the window, per second: an open loop's asked rate, but for the luck of the draw."""
+    """Requests due per second, between the first and the last that were due in the window: an open loop's asked rate, but for the
+    luck of the draw."""
     achieved_rate: float | None = None
     """Requests that ended well in the window, per second."""
     achieved_concurrency: float | None = None
     """Mean number of requests that were sent and had not ended."""
     output_tok_s: float | None = None
-    """Output tokens per second of all requests together; ``None`` where a request does not tell its tokens."""
+    """Output tokens per second of all requests that were served; ``None`` where one of them does not tell its tokens."""
     backlog_growth: int | None = None
     """Requests due and not ended at the window's end, less those at its beginning."""
     good: int | None = None
@@ -107,9 +113,8 @@ def window(requests: Sequence[Served], concurrency: int | None) -> tuple[int, in
         return None
     if concurrency is None:
         first, last = min(r.due_ns for r in requests), max(r.due_ns for r in requests)
-        ramp = first + round((last - first) * OPEN_RAMP)
-        full = max(r.end_ns for r in requests if r.due_ns <= ramp)
-        begin, end = max(ramp, min(full, first + round((last - first) * LATEST_BEGIN))), last
+        full, latest = _full_ns(requests)
+        begin, end = max(first + round((last - first) * OPEN_RAMP), min(full, latest)), last
     else:
         sent = sorted((r for r in requests if r.sent_ns is not None), key=lambda r: r.sent_ns or 0)
         if len(sent) <= concurrency:
@@ -142,6 +147,9 @@ def step_figures(
     failed = sum(not requests[i].ok for i in counted)
     backlog = _backlog(requests, begin)
     growth = _backlog(requests, end) - backlog
+    holds: bool | None = growth <= max(BACKLOG_SHARE * len(counted), BACKLOG_MIN + 2 * math.sqrt(backlog))
+    if concurrency is None and _is_short(requests):
+        holds = _holds_of_short(requests)
     good = (
         None if slo is None else sum(is_good(requests[i], slo, from_due=concurrency is None) for i in counted)
     )
@@ -155,14 +163,14 @@ def step_figures(
         requests=len(requests),
         counted=counted,
         failed=failed,
-        offered_rate=len(counted) / span_s,
+        offered_rate=_rate([requests[i].due_ns for i in counted]),
         achieved_rate=ended / span_s,
         achieved_concurrency=sum(_overlap(r.sent_ns, r.end_ns, begin, end) for r in requests) / (end - begin),
         output_tok_s=_output_rate(requests, begin, end),
         backlog_growth=growth,
         good=good,
         goodput=None if slo is None else well / span_s,
-        keeps_up=_keeps_up(len(counted), backlog, growth, failed, good, attainment),
+        keeps_up=_keeps_up(len(counted), failed, good, attainment, holds),
     )
 
 
@@ -191,13 +199,40 @@ def is_good(request: Served, slo: Slo, *, from_due: bool) -> bool:
 
 
 def _keeps_up(
-    counted: int, backlog: int, growth: int, failed: int, good: int | None, attainment: float | None
+    counted: int, failed: int, good: int | None, attainment: float | None, holds: bool | None
 ) -> bool | None:
+    """``holds``: the backlog did not grow; ``None``: that can't be told."""
     if not counted:
         return None
-    allowed = max(BACKLOG_SHARE * counted, BACKLOG_MIN + 2 * math.sqrt(backlog))
-    kept = growth <= allowed and failed <= MOST_FAILED * counted
-    return kept and (attainment is None or good is None or good >= attainment * counted)
+    slo_missed = attainment is not None and good is not None and good < attainment * counted
+    return False if failed > MOST_FAILED * counted or slo_missed else holds
+
+
+def _full_ns(requests: Sequence[Served]) -> tuple[int, int]:
+    """Return when the requests due in the first part of an open loop's schedule had ended, and the latest begin of its window."""
+    first, last = min(r.due_ns for r in requests), max(r.due_ns for r in requests)
+    ramp = first + round((last - first) * OPEN_RAMP)
+    return max(r.end_ns for r in requests if r.due_ns <= ramp), first + round((last - first) * LATEST_BEGIN)
+
+
+def _is_short(requests: Sequence[Served]) -> bool:
+    """Whether a schedule is so short beside its first answers that a backlog says nothing: they are all still under way."""
+    full, latest = _full_ns(requests)
+    return full > latest
+
+
+def _holds_of_short(requests: Sequence[Served]) -> bool | None:
+    """``False`` where the last answers took more than :data:`LONGER` times as long as the first ones; else it can't be told."""
+    order = sorted(requests, key=lambda r: r.due_ns)
+    part = max(1, round(len(order) * OPEN_RAMP))
+    first, last = (median(r.end_ns - r.due_ns for r in some) for some in (order[:part], order[-part:]))
+    return False if last > LONGER * first else None
+
+
+def _rate(times_ns: Sequence[int]) -> float | None:
+    """Arrivals per second: the gaps between the first and the last, over their time."""
+    lasted = max(times_ns) - min(times_ns) if times_ns else 0
+    return (len(times_ns) - 1) / (lasted / NS_PER_S) if lasted else None
 
 
 def _backlog(requests: Sequence[Served], at: int) -> int:
@@ -211,7 +246,11 @@ def _overlap(start: int | None, stop: int, begin: int, end: int) -> int:
 def _output_rate(requests: Sequence[Served], begin: int, end: int) -> float | None:
     parts: list[float] = []
     for r in requests:
-        if r.first_ns is None or not _overlap(r.first_ns, max(r.end_ns, r.first_ns + 1), begin, end):
+        if (
+            not r.ok
+            or r.first_ns is None
+            or not _overlap(r.first_ns, max(r.end_ns, r.first_ns + 1), begin, end)
+        ):
             continue
         if r.tokens is None:
             return None

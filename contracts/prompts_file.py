@@ -41,6 +41,8 @@ def read_prompts(path: Path) -> PromptsFile:
         InputError: one line that names the file, and the line where there is one.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device would be waited for, or has no end
+            raise InputError(f"{path}: is no file")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         text = content.decode("utf-8-sig")

@@ -16,6 +16,7 @@ NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)
 
 MAX_AGENTS = 16
 MAX_REQUESTS = 10_000
+MAX_AT_A_TIME = 1024
 
 
 class CorpusWorkload(Strict):
@@ -192,6 +193,14 @@ class SaturationSearch(Strict):
     """The search ends where the interval is no wider than this part of its upper end."""
     attainment: Annotated[float, Field(gt=0, le=1)] = 0.9
     """Part of the requests that must be good, where there is an ``slo``."""
+
+    @model_validator(mode="after")
+    def _in_bounds(self) -> SaturationSearch:
+        if self.start > self.max:
+            raise ValueError(f"start ({self.start:g}) is more than max ({self.max:g})")
+        if self.over == "concurrency" and self.max > MAX_AT_A_TIME:
+            raise ValueError(f"max: at most {MAX_AT_A_TIME} requests at a time")
+        return self
 
 
 class PromptsWorkload(Strict):

@@ -14,6 +14,8 @@ from producer.sweep_file import where
 
 MADE = "synthetic"
 """Digest of prompts that are made: the workload itself says all of them."""
+FEWEST_OPEN = 20
+"""Requests of an open loop."""
 FEWEST_ROUNDS = 4
 """Requests of a closed loop, for each that runs at a time: the first and the last are cut as ramps."""
 
@@ -44,15 +46,36 @@ def material(workload: Workload, base_dir: Path, sweep_file: Path) -> tuple[str,
     return prompts.digest, len(prompts.conversations)
 
 
-def check_requests(workload: PromptsWorkload, points: Iterable[Configuration], sweep_file: Path) -> None:
-    """Refuse a closed loop with so few requests that nothing is left of it without its ramps.
+def check_requests(
+    workload: PromptsWorkload, points: Iterable[Configuration], deadline_s: float, sweep_file: Path
+) -> None:
+    """Refuse a load of which nothing would be left without its ramps, or that can't end within a job's deadline.
 
     Raises:
         InputError: names how many it takes.
     """
-    most = max((c.parameters.concurrency or 0 for c in points), default=0)
-    if workload.requests is not None and workload.requests < FEWEST_ROUNDS * most:
+    at, requests = where(sweep_file, "workload.requests"), workload.requests
+    if workload.duration is not None and workload.duration >= deadline_s:
         raise InputError(
-            f"{where(sweep_file, 'workload.requests')}: {workload.requests} requests are too few for concurrency {most}: ramp-up "
-            f"and ramp-down are cut (at least {FEWEST_ROUNDS} for each at a time, {FEWEST_ROUNDS * most})"
+            f"{where(sweep_file, 'workload.duration')}: {workload.duration:g} s of load don't fit a job's deadline of {deadline_s:g} s, "
+            "in which the last answers must end, too"
+        )
+    if requests is None:
+        return
+    points = list(points)
+    search = workload.search
+    most = max((c.parameters.concurrency or 0 for c in points), default=0)
+    if search is not None and search.over == "concurrency":
+        most = int(search.max)
+    if requests < FEWEST_ROUNDS * most:
+        raise InputError(
+            f"{at}: {requests} requests are too few for concurrency {most}: ramp-up and ramp-down are cut (at least "
+            f"{FEWEST_ROUNDS} for each at a time, {FEWEST_ROUNDS * most})"
+        )
+    is_open = any(c.parameters.rate is not None for c in points) or (
+        search is not None and search.over == "rate"
+    )
+    if is_open and requests < FEWEST_OPEN:
+        raise InputError(
+            f"{at}: {requests} requests are too few for an open loop: at least {FEWEST_OPEN}, better some hundred"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def paired(
     once: its name is that of its agent alone.
 
     Raises:
-        InputError: a persona can't be had; without the file's name.
+        InputError: a persona can't be had, or two points are the same for all agents; without the file's name.
     """
     personas = [_persona(agent, index, base_dir) for index, agent in enumerate(workload.agents)]
     together: dict[str, Configuration] = {}
@@ -32,6 +33,10 @@ def paired(
         )
         made = point.model_copy(update={"agents": roles})
         made = Configuration.model_validate(made.model_dump())  # ids are cached: not those of the point
+        if made.id in together:
+            raise InputError(
+                f"axes: {together[made.id].name!r} and {point.name!r} are the same for all agents: each has its own value there"
+            )
         together[made.id] = made
         for role in roles if workload.solo else ():
             solo = Configuration(
@@ -41,9 +46,11 @@ def paired(
                 agents=(role,),
             )
             alone.setdefault(solo.id, []).append(solo)
+    # Work of several points has the agent's name alone, where that tells it apart.
+    shared = Counter(found[0].agents[0].label for found in alone.values() if len(found) > 1)
     solos = [
         found[0].model_copy(update={"name": _solo_name("", found[0].agents[0].label)})
-        if len(found) > 1
+        if len(found) > 1 and shared[found[0].agents[0].label] == 1
         else found[0]
         for found in alone.values()
     ]

@@ -46,8 +46,15 @@ class Plan:
     def sweep_id(self) -> str:
         """Content hash of spec, corpus and what else the job ids hash, 16 hex digits."""
         spec = self.spec.model_dump(mode="json", exclude_defaults=True)
-        versions = {"schema": SCHEMA_VERSION, "prompts": PROMPTS_VERSION}
-        return content_hash({"spec": spec, "corpus": self.corpus_digest, **versions})
+        content = {
+            "spec": spec,
+            "corpus": self.corpus_digest,
+            "schema": SCHEMA_VERSION,
+            "prompts": PROMPTS_VERSION,
+        }
+        if isinstance(self.spec.workload, AgentPairWorkload):  # personas may be files
+            content["configurations"] = [c.id for c in self.configurations]
+        return content_hash(content)
 
     @property
     def size(self) -> int:
@@ -109,7 +116,7 @@ def make_plan(spec: SweepSpec, sweep_file: Path) -> Plan:
         except InputError as error:
             raise InputError(f"{sweep_file}: {error}") from None
     if isinstance(spec.workload, PromptsWorkload):
-        check_requests(spec.workload, points, sweep_file)
+        check_requests(spec.workload, points, spec.deadline, sweep_file)
     _check_limit(spec, points, sweep_file)
     return Plan(spec, sweep_file, material_digest, files, points)
 
@@ -133,6 +140,13 @@ def configurations(spec: SweepSpec) -> tuple[Configuration, ...]:
     product = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     kept = [p for p in product if not any(_agrees(p, excluded.named()) for excluded in spec.exclude)]
     added = [{"model": spec.model, **point.named()} for point in spec.include]
+    if isinstance(spec.workload, PromptsWorkload) and spec.workload.search is None:
+        for point in added:
+            loads = LOAD_NAMES & {name for name, value in point.items() if value is not None}
+            if len(loads) != 1:
+                raise InputError(
+                    f"include: give each point one load, concurrency or rate (got {' and '.join(sorted(loads)) or 'none'})"
+                )
     if any(point["model"] is None for point in added):
         raise InputError("include: name the model in every point, as it is an axis of this sweep")
     points = {content_hash(_given(point)): point for point in [*kept, *added]}

@@ -6,6 +6,7 @@ import argparse
 import os
 import platform
 import re
+import resource
 import sys
 import time
 
@@ -33,6 +34,7 @@ from worker.stopping import DEFAULT_GRACE_S, GRACE
 
 COMMON = ("--pool", "prefork", "--without-gossip", "--without-mingle", "--events")
 RETRY_S = 0.1
+MOST_FILES = 8192
 
 
 def default_processes() -> int:
@@ -87,6 +89,7 @@ def main(arguments: list[str]) -> None:
                 options.max_deadline,
                 further_servers(also),
             )
+            _allow_connections()
             _check(settings, options.wait)
             queues = f"{pool_queue(settings.pool)},{slot_queue(settings.slot)}"
             pin = {} if settings.gpu is None else {"CUDA_VISIBLE_DEVICES": str(settings.gpu)}
@@ -96,6 +99,14 @@ def main(arguments: list[str]) -> None:
     except ChimeraError as error:
         print(f"chimera: {logs.printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
+
+
+def _allow_connections() -> None:
+    """Raise the limit of open files to the most that is allowed: a load may have a thousand connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _check(settings: WorkerSettings, wait_s: float) -> None:

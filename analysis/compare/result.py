@@ -14,6 +14,7 @@ from contracts.facts import Facts
 from contracts.job import PROMPTS_VERSION
 from contracts.manifest import Manifest, SlotIdentity
 from contracts.records import StageRecord
+from contracts.workloads import AgentPairWorkload
 
 
 @dataclass(frozen=True)
@@ -70,5 +71,12 @@ class Result:
 def _sweep_id(manifest: Manifest) -> str:
     """Return the id that the sweep has with today's prompts."""
     spec = manifest.spec.model_dump(mode="json", exclude_defaults=True)
-    versions = {"schema": SCHEMA_VERSION, "prompts": PROMPTS_VERSION}
-    return content_hash({"spec": spec, "corpus": manifest.corpus_digest, **versions})
+    content = {
+        "spec": spec,
+        "corpus": manifest.corpus_digest,
+        "schema": SCHEMA_VERSION,
+        "prompts": PROMPTS_VERSION,
+    }
+    if isinstance(manifest.spec.workload, AgentPairWorkload):
+        content["configurations"] = [c.id for c in manifest.configurations]
+    return content_hash(content)

@@ -19,7 +19,8 @@ def persona_text(given: str, base_dir: Path) -> str:
     """
     if given in SHIPPED:
         return (_HERE / f"{given}.txt").read_text(encoding="utf-8").strip()
-    if not given.startswith((".", "/", "~")):
+    path = base_dir / given
+    if not given.startswith((".", "/", "~")) or (len(given.split()) > 1 and not _is_there(path)):
         if len(given.split()) == 1:
             raise InputError(
                 f"{given!r} is no persona that Chimera ships ({', '.join(SHIPPED)}), no path (./{given}) and too short for a text"
@@ -27,10 +28,21 @@ def persona_text(given: str, base_dir: Path) -> str:
         text = given
     else:
         try:
-            text = (base_dir / Path(given).expanduser()).read_text(encoding="utf-8")
+            path = base_dir / Path(given).expanduser()
+            if path.exists() and not path.is_file():  # a pipe or a device would be waited for, or has no end
+                raise InputError(f"the persona's file {given} is no file")
+            with path.open(encoding="utf-8") as file:
+                text = file.read(MAX_CHARS + 1)
         except (OSError, ValueError, RuntimeError) as error:
             raise InputError(f"the persona's file can't be read: {error}") from None
     text = text.strip()
     if not text or len(text) > MAX_CHARS:
         raise InputError(f"a persona has 1 to {MAX_CHARS} characters, this one {len(text)}")
     return text
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long for a name, or with a NUL
+        return False

@@ -68,6 +68,7 @@ async def reach(look: Callable[[], Awaitable[object]], sending: Sending) -> Exch
         except TimeoutError:
             reason = f"no answer within {seconds(left_s)}: before the request was sent"
             result.failure = Failure(Outcome.TIMEOUT, reason)
+        result.clock.mark_end()
         return result
 
     result = await sending.repeat(once)

@@ -119,6 +119,7 @@ async def exchange(
     left_s = timeout_s - (now_ns() - result.clock.begun_ns) / 1e9
     if left_s <= 0:
         result.failure = Failure(Outcome.TIMEOUT, f"no answer within {seconds(timeout_s)}: {_where(result)}")
+        result.clock.mark_end()
         return result
     reader = _Reader(connection, request, result, Limits(connection.timeouts, timeout_s, left_s))
     try:

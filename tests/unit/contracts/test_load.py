@@ -134,6 +134,28 @@ def test_a_later_clock_changes_no_figure(seed: int) -> None:
     )
 
 
+@pytest.mark.parametrize("count", [11, 21, 101])
+def test_a_constant_rate_is_offered_as_asked(count: int) -> None:
+    figures = step_figures(regular(count, 10, 5), concurrency=None, slo=None)
+    assert figures.offered_rate == pytest.approx(100)
+
+
+def test_a_failed_request_adds_no_output_and_makes_none_unknown() -> None:
+    whole = regular(101, 50, 200)
+    some = [replace(one, ok=False, tokens=None) if n % 2 else one for n, one in enumerate(whole)]
+    one, other = (step_figures(each, concurrency=None, slo=None).output_tok_s for each in (whole, some))
+    assert one is not None and other == pytest.approx(one / 2, rel=0.03)
+
+
+def test_a_schedule_that_is_over_before_its_answers_tells_nothing() -> None:
+    assert step_figures(regular(20, 50, 1000), concurrency=None, slo=None).keeps_up is None
+
+
+def test_but_answers_that_take_ever_longer_tell_that_it_is_too_much() -> None:
+    queued = [request(n * 5, n * 5, 1000 + n * 100) for n in range(30)]
+    assert step_figures(queued, concurrency=None, slo=None).keeps_up is False
+
+
 def test_a_server_that_keeps_up() -> None:
     figures = step_figures(regular(101, 50, 200), concurrency=None, slo=None)
     assert figures.keeps_up is True

@@ -47,7 +47,9 @@ def test_so_do_those_of_model_servers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_so_do_those_of_further_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     became: list[tuple[list[str], dict[str, str]]] = []
     monkeypatch.setattr(broker.os, "execve", lambda _, line, env: became.append((line[1:], env)))
-    hide_password(["python", "chimera", "run", "--also", "b=http://u:hunter2@h:2", "--also=c=http://h:3", "x"])
+    hide_password(
+        ["python", "chimera", "run", "--also", "b=http://u:hunter2@h:2", "--also=c=http://h:3", "x"]
+    )
     ((kept, environment),) = became
     assert kept == ["chimera", "run", "x"]
     assert environment[ALSO] == "b=http://u:hunter2@h:2 c=http://h:3"

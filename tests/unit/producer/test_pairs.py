@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -193,3 +194,44 @@ def test_the_baseline_is_a_configuration_of_all_agents(tmp_path: Path, corpus: P
     plan = planned(tmp_path, {}, axes={"temperature": [0.2, 0.8]}, baseline={"temperature": 0.8})
     assert plan.baseline is not None
     assert (plan.baseline.name, len(plan.baseline.agents)) == ("temperature=0.8", 2)
+
+
+def test_work_shared_by_some_points_keeps_names_apart(tmp_path: Path, corpus: Path) -> None:
+    agents = [
+        {"label": "A", "persona": "collector", "parameters": {"temperature": 0.1}},
+        {"label": "B", "persona": "insight"},
+    ]
+    axes = {"temperature": [0.2, 0.8], "top_k": [10, 20]}
+    plan = planned(tmp_path, {"scenario": "heterogeneous", "agents": agents}, axes=axes)
+    names = [c.name for c in plan.configurations]
+    assert len(set(names)) == len(names) == 4 + 2 + 4
+    assert [c.agents[0].parameters.top_k for c in alone(plan) if c.agents[0].label == "A"] == [10, 20]
+
+
+def test_points_that_no_agent_tells_apart_are_refused(tmp_path: Path, corpus: Path) -> None:
+    agents = [{"label": label, "persona": "insight", "parameters": {"temperature": 0.1}} for label in "AB"]
+    with pytest.raises(
+        InputError, match=r"temperature=0\.2' and 'temperature=0\.4' are the same for all agents"
+    ):
+        planned(
+            tmp_path,
+            {"scenario": "heterogeneous", "agents": agents},
+            axes={"temperature": [0.2, 0.4]},
+            baseline={"temperature": 0.2},
+        )
+
+
+def test_a_changed_persona_is_another_sweep(tmp_path: Path, corpus: Path) -> None:
+    file = tmp_path / "mine.txt"
+    agents = [{"label": "A", "persona": "./mine.txt"}, {"label": "B", "persona": "insight"}]
+    file.write_text("Write about ducks.")
+    before = planned(tmp_path, {"agents": agents}, axes={}).sweep_id
+    file.write_text("Write about geese.")
+    assert planned(tmp_path, {"agents": agents}, axes={}).sweep_id != before
+
+
+def test_a_persona_is_a_text_where_no_such_file_is(tmp_path: Path) -> None:
+    assert persona_text("/no_think You are brief.", tmp_path) == "/no_think You are brief."
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="is no file"):
+        persona_text("./pipe", tmp_path)

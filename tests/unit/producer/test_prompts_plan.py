@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,41 @@ def test_what_is_wrong_with_a_load_is_said(
     with pytest.raises(InputError) as failed:
         planned(tmp_path, workload, axes=axes)
     assert message in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("workload", "changes", "message"),
+    [
+        ({**MADE, "search": {"start": 200}}, {}, "start (200) is more than max (64)"),
+        ({**MADE, "slo": {"ttft_ms": 9}, "search": {"over": "concurrency", "max": 2000}}, {}, "at most 1024"),
+        (
+            {**MADE, "slo": {"ttft_ms": 9}, "search": {"over": "concurrency", "max": 32}},
+            {},
+            "too few for concurrency 32",
+        ),
+        ({**MADE, "requests": 19}, {"axes": {"rate": [1.0]}}, "too few for an open loop"),
+        ({**MADE, "duration": 20}, {}, "don't fit a job's deadline of 20 s"),
+        (
+            MADE,
+            {"axes": {"rate": [1.0]}, "include": [{"rate": 2.0, "concurrency": 2}]},
+            "one load, concurrency or rate",
+        ),
+        (MADE, {"axes": {"rate": [1.0]}, "include": [{"temperature": 0.2}]}, "(got none)"),
+    ],
+    ids=["start", "concurrency", "search-few", "open-few", "deadline", "both", "none"],
+)
+def test_what_could_tell_nothing_is_refused(
+    tmp_path: Path, workload: dict[str, Any], changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError) as failed:
+        planned(tmp_path, workload, **changes)
+    assert message in str(failed.value)
+
+
+def test_a_pipe_is_no_file_of_prompts(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "prompts.jsonl")
+    with pytest.raises(InputError, match="is no file"):
+        planned(tmp_path, {"kind": "prompts", "file": "prompts.jsonl", "requests": 8})
 
 
 def test_a_missing_file_is_named_with_its_line(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from contracts.outcome import StageResult
 from contracts.prompts_file import read_prompts
 from tests.support.loads import ENOUGH_S, job, left, loads, requests, run, serving
 from worker.servers import open_server
-from worker.workloads.prompts import carrier, run_prompts
+from worker.workloads.prompts import carrier, loops, run_prompts
 from worker.workloads.prompts import run as run_module
 from worker.workloads.prompts.stages import served
 
@@ -175,8 +175,52 @@ async def test_the_deadline_ends_a_closed_loop() -> None:
     done = await run(job({"duration": 60}, concurrency=3), left_s=0.4)
     (load,), each = loads(done), requests(done)
     assert load.outcome is Outcome.OK
-    assert load.reason == "the job's deadline came before all was sent"
+    assert load.reason is not None and load.reason.endswith("the job's deadline came before all was sent")
     assert len(each) > 3
+
+
+async def test_requests_that_the_deadline_ends_are_told_where_all_were_sent() -> None:
+    done = await run(job({"requests": 8}, rate=100.0), left_s=0.3, ttft_ms=2000)
+    (load,), each = loads(done), requests(done)
+    assert {s.outcome for s in each} == {Outcome.TIMEOUT}
+    assert "the job's deadline ended 8 requests" in (load.reason or "")
+
+
+async def test_a_refused_user_waits_before_it_asks_again() -> None:
+    done = await run(job({"requests": 3}, concurrency=1), scenario="http-500")
+    each = requests(done)
+    assert [s.outcome for s in each] == [Outcome.SERVER_ERROR] * 3
+    pauses = [(b.started_ns - a.ended_ns) / 1e9 for a, b in pairwise(each)]
+    assert min(pauses) >= loops.REFUSED_S * 0.9
+
+
+async def test_beyond_the_bound_only_the_first_and_last_arrival_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run_module, "MAX_FRAMES", 8)
+    done = await run(job({"requests": 4}, concurrency=1), tokens=4)
+    calls = [s.call for s in requests(done) if s.call is not None]
+    assert [len(call.timing.text_ns) for call in calls] == [4, 4, 2, 2]
+    assert all(call.counters.tokens == 4 for call in calls)
+
+
+async def test_a_search_lengthens_a_step_that_is_over_before_its_answers() -> None:
+    search = {"over": "rate", "start": 20.0, "max": 40.0, "precision": 0.4}
+    done = await run(job({"requests": 20, "search": search}), ttft_ms=700)
+    steps = [(s.asked.rate, s.asked.step) for s in loads(done) if s.asked is not None]
+    # The first says nothing and is done again, longer; the server has no limit.
+    assert [rate for rate, _ in steps] == [20.0, 20.0, 40.0]
+    counts = [sum(s.asked is not None and s.asked.step == step for s in requests(done)) for _, step in steps]
+    assert counts[0] == 20 and counts[1] >= 50 and counts[2] >= 100
+    verdicts = [
+        step_figures(
+            [served(s) for s in requests(done) if s.asked and s.asked.step == step],
+            concurrency=None,
+            slo=None,
+        ).keeps_up
+        for _, step in steps
+    ]
+    assert verdicts == [None, True, True]
 
 
 async def test_a_deadline_that_has_passed() -> None:

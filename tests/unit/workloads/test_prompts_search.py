@@ -34,7 +34,7 @@ def test_doubling_then_bisection() -> None:
 def test_every_search_ends_and_its_interval_holds_the_capacity(
     capacity: float, start: float, factor: float, precision: float, over: str
 ) -> None:
-    most = min(start * factor, 10_000)
+    most = min(start * factor, 10_000 if over == "rate" else 1024)
     spec = SaturationSearch.model_validate(
         {"over": over, "start": start, "max": most, "precision": precision}
     )

@@ -10,15 +10,22 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from contracts.call import CallResult
 from contracts.job import JobSpec
+from contracts.load import is_served
 from contracts.workloads import PromptsWorkload
 from worker.measurement.clock import now_ns
 from worker.servers import CallRequest, Load, ModelServer, Recording
 from worker.workloads.prompts.dialogue import Dialogue, Dialogues, Turn
 
 MAX_UNREAD = 256
+MAX_FRAMES = 2_000_000
+"""Of a run, whose arrivals are kept one by one (some 17 bytes each); of later answers only the first and the last: an outcome has a
+bound (:mod:`contracts.packing`)."""
+QUICK_NS = 20_000_000
+"""What is over sooner may have been refused: it is read at once."""
 Hold = Callable[[int], Awaitable[None]]
 AT_LEAST_S = 0.001
 """A call that is sent at its deadline gets so long: its outcome is a timeout."""
@@ -47,9 +54,32 @@ class Carried:
         self._keep(result)
         return result.text if result.outcome.valid else None
 
+    @property
+    def was_refused(self) -> bool:
+        """Whether it was read, and not served."""
+        return self.result is not None and not is_served(self.result.outcome)
+
+    def thin(self) -> None:
+        """Keep only the first and the last arrival."""
+        if self.result is None or len(self.result.timing.text_ns) <= 2:
+            return
+        times = self.result.timing.text_ns
+        timing = self.result.timing.model_copy(update={"text_ns": (times[0], times[-1]), "text_tokens": None})
+        self.result = self.result.model_copy(update={"timing": timing})
+
     def _keep(self, result: CallResult) -> None:
         self.recording = None
         self.result = result.model_copy(update={"text": "", "text_chars": len(result.text)})
+
+
+class Over(NamedTuple):
+    """How one request ended."""
+
+    ended_ns: int
+    goes_on: bool
+    """Its dialogue has a further turn, and an answer to go on from."""
+    refused: bool
+    """It is known already that it was not served."""
 
 
 class Carrier:
@@ -62,32 +92,36 @@ class Carrier:
         self.left_s = left_s
         self.dialogues = dialogues
         self.carried: list[Carried] = []
+        self.cut_short = 0
+        """Requests that the job's deadline ended."""
         self._spec = spec
         self._workload = spec.workload
         self._server = server
         self._unread: deque[Carried] = deque()
 
-    async def send(self, due_ns: int, dialogue: Dialogue, hold: Hold | None = None) -> tuple[int, bool]:
-        """Send the dialogue's next turn, to its end; ``hold``: not before it is due.
-
-        Returns:
-            When it was over, and whether the dialogue can go on.
-        """
+    async def send(self, due_ns: int, dialogue: Dialogue, hold: Hold | None = None) -> Over:
+        """Send the dialogue's next turn, to its end; ``hold``: not before it is due."""
         turn = dialogue.turn
         carried = Carried(due_ns, turn)
         self.carried.append(carried)
         request = self._request(turn, Load(due_ns, hold))
+        sent_ns = now_ns()
         carried.recording = await self._server.record(request, max(self.left_s(), AT_LEAST_S))
         ended_ns = now_ns()
+        if self.left_s() <= 0:
+            self.cut_short += 1
         if dialogue.goes_on:
             text = carried.read_text()
             if text:
                 dialogue.answered(text)
-            return ended_ns, bool(text)
+            return Over(ended_ns, bool(text), carried.was_refused)
+        if ended_ns - sent_ns < QUICK_NS:
+            carried.read()
+            return Over(ended_ns, False, carried.was_refused)
         self._unread.append(carried)
         if len(self._unread) > MAX_UNREAD:
             self._unread.popleft().read()
-        return ended_ns, False
+        return Over(ended_ns, False, False)
 
     def never_sent(self, due_ns: int) -> None:
         """Take down a request that was due and could not be sent before the deadline."""

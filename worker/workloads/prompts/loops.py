@@ -13,6 +13,8 @@ from worker.workloads.prompts.dialogue import Dialogue
 
 LEAD_NS = 20_000_000
 """From making the schedule to its beginning."""
+REFUSED_S = 0.5
+"""Pause of a user whose request was not served."""
 AHEAD_NS = 3_000_000
 """So much before it is due a request of an open loop is begun: what is written, and the connection that carries it, stand when
 it is. That takes one millisecond or two."""
@@ -30,6 +32,8 @@ class Sent:
     """Requests of the schedule that were not even due then."""
     bounded: bool = False
     """Requests were left out by the bound on their number."""
+    held_back: int = 0
+    """Requests that waited for the limit of requests at a time."""
 
 
 async def closed_loop(
@@ -62,7 +66,10 @@ async def closed_loop(
         while may_begin(due_ns):
             if dialogue is None or not goes_on:
                 dialogue = carrier.dialogues.new()
-            due_ns, goes_on = await carrier.send(due_ns, dialogue)
+            due_ns, goes_on, refused = await carrier.send(due_ns, dialogue)
+            if refused:  # else the refused users would use up a load within a moment
+                await asyncio.sleep(min(REFUSED_S, max(carrier.left_s(), 0.0)))
+                due_ns = now_ns()
 
     async with asyncio.TaskGroup() as group:
         for _ in range(users):
@@ -80,14 +87,14 @@ async def open_loop(carrier: Carrier, times: Sequence[float], max_in_flight: int
     begin_ns = now_ns() + LEAD_NS
     deadline_ns = now_ns() + round(max(carrier.left_s(), 0.0) * 1e9)
     free = asyncio.Semaphore(max_in_flight)
-    sent = 0
+    sent = held_back = 0
 
     async def send(due_ns: int, dialogue: Dialogue) -> None:
         try:
-            _, goes_on = await carrier.send(due_ns, dialogue, alarm.until)
+            over = await carrier.send(due_ns, dialogue, alarm.until)
         finally:
             free.release()
-        if goes_on:
+        if over.goes_on:
             carrier.dialogues.waits(dialogue)
 
     due = [begin_ns + round(at * 1e9) for at in times]
@@ -95,6 +102,7 @@ async def open_loop(carrier: Carrier, times: Sequence[float], max_in_flight: int
         async with asyncio.TaskGroup() as group:
             for due_ns in due:
                 await alarm.until(min(due_ns - AHEAD_NS, deadline_ns))
+                held_back += free.locked()
                 if now_ns() >= deadline_ns or not await _taken(free, deadline_ns):
                     break
                 group.create_task(send(due_ns, carrier.dialogues.next()))
@@ -102,7 +110,7 @@ async def open_loop(carrier: Carrier, times: Sequence[float], max_in_flight: int
     late = [due_ns for due_ns in due[sent:] if due_ns < deadline_ns]
     for due_ns in late:
         carrier.never_sent(due_ns)
-    return Sent(begin_ns, cut_off=sent < len(due), not_due=len(due) - sent - len(late))
+    return Sent(begin_ns, cut_off=sent < len(due), not_due=len(due) - sent - len(late), held_back=held_back)
 
 
 async def _taken(free: asyncio.Semaphore, deadline_ns: int) -> bool:

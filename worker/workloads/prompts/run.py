@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 
 from contracts.failures import InputError
+from contracts.formulas import NS_PER_S
 from contracts.job import JobSpec
 from contracts.load import step_figures
 from contracts.outcome import AskedLoad, StageResult
 from contracts.prompts_file import read_prompts
-from contracts.records import REQUEST_STAGE
+from contracts.records import LOAD_STAGE, REQUEST_STAGE
 from contracts.workloads import MAX_REQUESTS, PromptsWorkload
 from worker.measurement.clock import utc_now
 from worker.servers import ModelServer
-from worker.workloads.prompts.carrier import Carried, Carrier
+from worker.workloads.prompts.carrier import MAX_FRAMES, Carried, Carrier
 from worker.workloads.prompts.dialogue import Dialogues
 from worker.workloads.prompts.loops import Sent, closed_loop, open_loop
 from worker.workloads.prompts.schedule import arrivals, schedule
@@ -23,6 +26,9 @@ from worker.workloads.prompts.search import Search
 from worker.workloads.prompts.source import Given, Made, Source
 from worker.workloads.prompts.stages import load_stage, lost_load, request_stages, served
 
+LASTS = 4.0
+"""A step of a search lasts for so many answers one after the other, at least."""
+MANY_HELD_BACK = 0.01
 MOST_WARM = 32
 """Connections that are made before an open loop; it makes more when it needs them."""
 AHEAD_PER_USER = 8
@@ -63,12 +69,20 @@ async def run_prompts(
     except InputError as error:
         return PromptsRun((lost_load(asked, str(error)),), None)
     run = _Run(spec, workload, server, source, left_s)
+    again = False
     while True:
-        figures_tell = await run.step(asked)
+        told = await run.step(asked)
         if search is None:
             break
-        load = _load(asked)
-        search.tell(load, run.keeps_up if figures_tell else None)
+        keeps_up = run.keeps_up if told else None
+        if told and keeps_up is None and not again and run.requests_left > 0:
+            # Too short beside its answers; how long these are is known now.
+            again, asked = True, asked.model_copy(update={"step": asked.step + 1})
+            continue
+        again = False
+        search.tell(_load(asked), keeps_up)
+        if keeps_up is None:
+            run.note("the search ends here: these requests don't tell whether the server keeps up")
         following = search.next()
         if following is None or run.requests_left <= 0:
             break
@@ -128,6 +142,8 @@ class _Run:
         self._workload = workload
         self._server = server
         self._left_s = left_s
+        self._frames = 0
+        self._latencies: list[int] = []
         self._dialogues = Dialogues(source)
 
     @property
@@ -148,11 +164,18 @@ class _Run:
         carrier = Carrier(self._spec, self._server, self._dialogues, self._left_s)
         sent = await self._closed(carrier, asked) if asked.rate is None else await self._open(carrier, asked)
         carried = carrier.finished()
+        for one in carried:
+            self._frames += len(one.result.timing.text_ns) if one.result is not None else 0
+            if self._frames > MAX_FRAMES:
+                one.thin()
         end_ns = max(
             (one.result.timing.end_ns for one in carried if one.result is not None), default=sent.begin_ns
         )
         requests = request_stages(asked, carried, end_ns)
-        self.stages += [load_stage(asked, sent.begin_ns, requests, _notes(sent, carried)), *requests]
+        self.stages += [
+            load_stage(asked, sent.begin_ns, requests, _notes(sent, carried, carrier.cut_short)),
+            *requests,
+        ]
         self.requests_left -= len(carried)
         search, slo = self._workload.search, self._workload.slo
         if search is not None:
@@ -164,7 +187,18 @@ class _Run:
                 attainment=attainment,
             )
             self.keeps_up = figures.keeps_up
-        return not (sent.cut_off or sent.bounded)
+        self._latencies += [
+            call.timing.end_ns - one.due_ns for one in carried if (call := one.result) is not None
+        ]
+        return not (sent.cut_off or sent.bounded or carrier.cut_short)
+
+    def note(self, text: str) -> None:
+        """Add to the reason of the last load."""
+        at = max(index for index, stage in enumerate(self.stages) if stage.stage == LOAD_STAGE)
+        before = self.stages[at].reason
+        self.stages[at] = self.stages[at].model_copy(
+            update={"reason": f"{before}; {text}" if before else text}
+        )
 
     async def _closed(self, carrier: Carrier, asked: AskedLoad) -> Sent:
         users, workload = asked.concurrency or 1, self._workload
@@ -178,14 +212,20 @@ class _Run:
         assert rate is not None
         times, bounded = schedule(
             arrivals(rate, workload.arrivals, workload.seed, self._spec.run, asked.step),
-            requests=workload.requests,
+            requests=self._requests_at(rate),
             duration_s=workload.duration,
             most=self.requests_left,
         )
         self._prepare(len(times))
         await self._server.warm(min(MOST_WARM, workload.max_in_flight, len(times)))
-        sent = await open_loop(carrier, times, workload.max_in_flight)
-        return Sent(sent.begin_ns, sent.cut_off, sent.not_due, bounded)
+        return replace(await open_loop(carrier, times, workload.max_in_flight), bounded=bounded)
+
+    def _requests_at(self, rate: float) -> int | None:
+        """Return how many requests a step has: in a search so many that it is not over before its first answers have come."""
+        requests = self._workload.requests
+        if requests is None or self._workload.search is None or not self._latencies:
+            return requests
+        return max(requests, math.ceil(rate * LASTS * median(self._latencies) / NS_PER_S))
 
     def _prepare(self, count: int) -> None:
         source = self._dialogues.source
@@ -193,9 +233,15 @@ class _Run:
             source.prepare(self._dialogues.begun, count)
 
 
-def _notes(sent: Sent, carried: list[Carried]) -> list[str]:
-    """Return what of the load was left out, in words."""
+def _notes(sent: Sent, carried: list[Carried], cut_short: int) -> list[str]:
+    """Return what of the load was left out or held back, in words."""
     notes = []
+    if cut_short:
+        notes.append(f"the job's deadline ended {cut_short} requests")
+    if sent.held_back > MANY_HELD_BACK * len(
+        carried
+    ):  # it may be the client's limit that is met, not the server's
+        notes.append(f"{sent.held_back} requests waited for the limit of requests at a time (max_in_flight)")
     if sent.cut_off:
         unsent = sum(one.result is None for one in carried)
         left_out = [f"{unsent} due and not sent"] * bool(unsent) + [f"{sent.not_due} not due yet"] * bool(
