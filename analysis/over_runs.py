@@ -94,22 +94,34 @@ def over_runs(
     A run that lacks a stage is another mix of stages: its figure is shown, but a mean with it would
     compare a configuration that fails in its slow stage with one that does not.
     """
-    whole = [run for run in runs if run.complete]
-    complete = {run.run for run in whole}
+    complete = {run.run for run in runs if run.complete}
+    of_whole = (
+        valid.rows if len(complete) == len(runs) else valid.where([run in complete for run in valid.run]).rows
+    )
+    return of_runs(runs, method, describe, _ratio_of_sums(of_whole))
 
+
+def of_runs(
+    runs: Sequence[RunFigures],
+    method: ThroughputMethod,
+    describe: Describe,
+    ratio_of_sums_tok_s: float | None = None,
+) -> OverRuns:
+    """Estimate over one figure per complete run, where their calls are not at hand any more.
+
+    ``ratio_of_sums_tok_s``: over the calls of these runs, which alone tell it; ``None``: not known.
+    """
+    whole = [run for run in runs if run.complete]
     loads = [run.own_load for run in whole]
 
     def described(name: str) -> Description:
         return describe([getattr(run, name) for run in whole], loads=loads)
 
-    of_whole = (
-        valid.rows if len(whole) == len(runs) else valid.where([run in complete for run in valid.run]).rows
-    )
     return OverRuns(
         throughput_tok_s=described("throughput_tok_s"),
         throughput_method=method,
         mean_of_rates_tok_s=described("mean_of_rates_tok_s"),
-        ratio_of_sums_tok_s=_ratio_of_sums(of_whole),
+        ratio_of_sums_tok_s=ratio_of_sums_tok_s,
         ttft_ms=described("ttft_ms"),
         itl_ms=described("itl_ms"),
         duration_ms=described("duration_ms"),

@@ -48,6 +48,8 @@ _NOT_NEGATIVE = (
     ),
     *("asked_input_tokens", "asked_output_tokens"),
 )
+_LOADS = (("asked_concurrency", 1), ("asked_rate", None))
+"""Column and the least that can be asked for; ``None``: anything above 0."""
 _NUMBER_ERRORS = ("int_parsing", "int_type", "int_from_float", "float_parsing", "float_type")
 
 
@@ -229,6 +231,13 @@ def _record(path: Path, line: int, what: str, fields: dict[str, Any]) -> StageRe
         if value is not None and not 0 <= value <= _LARGEST:
             raise InputError(
                 f"{path}, line {line}, {what} {name!r}: {_shown(value)} is out of range (0 … 1e15)"
+            )
+    for name, least in _LOADS:
+        value = getattr(record, name)
+        if value is not None and not (value > 0 if least is None else value >= least):
+            wanted = "be above 0" if least is None else f"be at least {least}"
+            raise InputError(
+                f"{path}, line {line}, {what} {name!r}: {_shown(value)} is no load, it must {wanted}"
             )
     return record
 

@@ -26,6 +26,7 @@ from analysis.host_effects import host_effects
 from analysis.inert import inert_axes
 from analysis.judgement import in_order, judge
 from analysis.load import loads_of
+from analysis.load.words import answer
 from analysis.main_effects import main_effects
 from analysis.models import ColdCall, ConfigurationSummary, RankingRule, SweepSummary
 from analysis.no_effect import text_hashes, without_effect
@@ -33,6 +34,7 @@ from analysis.notes import notes
 from analysis.outliers import run_outliers
 from analysis.over_runs import over_runs, run_figures, stages_over_runs, throughput_method
 from analysis.pairs import pairs_of
+from analysis.pairs.whole_runs import only_runs_of_all
 from analysis.provenance import provenance, spec_hash
 from analysis.ranking import rank, rank_each_agent
 from analysis.rates import outcome_counts, outcome_rates, suspect_calls, suspect_reasons
@@ -49,6 +51,7 @@ from analysis.trends import adjust_trends, configuration_trends
 from analysis.verdicts import ttft_verdict, verdict, verdict_of_each
 from contracts.configuration import AgentRole, Configuration
 from contracts.facts import Facts
+from contracts.failures import InputError
 from contracts.manifest import Manifest
 from contracts.records import LOAD_STAGE, REQUEST_STAGE, StageRecord
 from contracts.sweep import RunsSpec
@@ -121,6 +124,7 @@ def summarise_rows(
 
     Raises:
         ValueError: the rows are of several configurations or agents, or there are neither rows nor a configuration.
+        InputError: some of the agent's rows tell another number of agents at the same time than others.
     """
     stages = Columns(in_order(rows))
     keys = set(zip(stages.config, stages.agent, strict=True))
@@ -129,6 +133,7 @@ def summarise_rows(
     if len(keys) != 1:
         raise ValueError(f"records of one configuration and agent are needed, not of {sorted(keys)}")
     ((config, agent),) = keys
+    agents = _agents_told(stages, config, agent)
     calls, warmups = judge(stages)
     valid = calls if all(calls.valid) else calls.where(calls.valid)
     role = role_of(configuration, agent)
@@ -164,7 +169,7 @@ def summarise_rows(
         config_id=first_known(stages.config_id) or (configuration.id if configuration else None),
         agent=agent,
         model=first_known(stages.model) or ((role or configuration).model if configuration else None),
-        agents=first_known(stages.agents) or (len(configuration.agents) or None if configuration else None),
+        agents=agents or (len(configuration.agents) if configuration and role else None),
         server=first_known(stages.server) or (role.server if role else None),
         persona=role.persona if role else None,
         parameters=parameters,
@@ -284,9 +289,11 @@ def summarise_sweep(
         ValueError: a summary was made with another estimator than ``sd``.
         InputError: there is no configuration of the baseline's name.
     """
-    ordered = _trends_adjusted(_as_planned(list(configurations), manifest, sd))
-    if any(c.sd != sd for c in ordered):
+    planned = _as_planned(list(configurations), manifest, sd)
+    if any(c.sd != sd for c in planned):
         raise ValueError(f"the configurations' summaries were not made with the {sd} sd")
+    pairs, pair_configurations = pairs_of(planned, manifest)
+    ordered = _trends_adjusted(only_runs_of_all(planned))
     slots = manifest.slots if manifest else ()
     floor = sweep_floor(slots)
     inert = inert_axes(ordered)
@@ -294,7 +301,6 @@ def summarise_sweep(
     compared = [c for c in ordered if c.agents != 1]
     rule: RankingRule = ranking or (manifest.spec.ranking if manifest else "clean-first")
     looks = manifest.spec.most_runs if manifest and manifest.spec.until_precise else None
-    pairs, pair_configurations = pairs_of(ordered, manifest)
     together = bool(pair_configurations)
     places = (rank_each_agent if together else rank)(ordered, rule, floor, looks)
     base = choose_baseline(compared, baseline or (manifest.baseline if manifest else None))
@@ -324,7 +330,9 @@ def summarise_sweep(
         floor=floor,
         ranking_rule=rule,
         ranking=places,
-        verdict=(verdict_of_each if together else verdict)(places, rule, floor),
+        verdict=answer(saturations)
+        if loads
+        else (verdict_of_each if together else verdict)(places, rule, floor),
         ttft_verdict=None if together else ttft_verdict(places, floor),
         baseline=base,
         comparisons=compare_with_baseline(compared, base, floor, looks),
@@ -381,6 +389,17 @@ def summarise_records(
     return summarise_sweep(summaries, manifest, sd=sd, ranking=ranking, baseline=baseline)
 
 
+def _agents_told(stages: Columns, config: str, agent: str) -> int | None:
+    """How many agents ran at the same time; alone and together are two measurements, and no mean is over both."""
+    told = sorted(set(known(stages.agents)))
+    if len(told) > 1:
+        raise InputError(
+            f"the records of agent {agent!r} in configuration {config!r} tell different numbers of agents at the same time "
+            f"(agents: {', '.join(map(str, told[:3]))}{', …' if len(told) > 3 else ''}): give each its own configuration"
+        )
+    return told[0] if told else None
+
+
 def _sampled(stages: Columns, valid: Calls) -> Columns:
     """What was sampled as a whole: a load, whose single requests share all there is, else each valid call."""
     if LOAD_STAGE not in stages.stage:
@@ -416,7 +435,15 @@ def _as_planned(
         for agent in agents_of(c)
         if (c.name, agent) not in present
     ]
-    return sorted([*summaries, *absent], key=lambda summary: place.get(summary.config, len(place)))
+    agents = {
+        (c.name, role.label): index for c in manifest.configurations for index, role in enumerate(c.agents)
+    }
+
+    def place_of(summary: ConfigurationSummary) -> tuple[int, int]:
+        """What the plan does not know stands last; agents where it knows of none, as they came."""
+        return place.get(summary.config, len(place)), agents.get((summary.config, summary.agent), len(agents))
+
+    return sorted([*summaries, *absent], key=place_of)
 
 
 def _ended_at(stages: Columns) -> datetime | None:

@@ -29,10 +29,11 @@ LONGER = 2.0
 """Of a schedule that is shorter than twice its first answers: so much longer the last ones take where it is more than can be served."""
 BACKLOG_SHARE = 0.05
 BACKLOG_MIN = 2.0
+BACKLOG_LUCK = 2.0
 """A server keeps up where its backlog grows over the window by no more than this part of the requests that were due in it, or
-by so many and twice the root of the backlog at the window's beginning, whichever is more. Of a long load that is the part by
-which it may lie above what the server can do; the root is for luck: the number of requests at a time that arrive by themselves
-varies by about its own root."""
+by so many and BACKLOG_LUCK times the root of twice the usual backlog, whichever is more. Of a long load that is the part by which it
+may lie above what the server can do; the root is for luck: the number of requests that arrive by themselves and are under way varies
+by about its own root (Poisson), a difference of two such numbers by the root of twice it."""
 MOST_FAILED = 0.01
 """And where no more than this part of them failed."""
 
@@ -46,10 +47,11 @@ RULE = (
 )
 KEEPS_UP = (
     "A server keeps up with a load where the backlog (requests due and not ended) grows over the window by no more than "
-    f"{BACKLOG_SHARE:.0%} of the requests due in it, or {BACKLOG_MIN:g} and twice the root of the backlog at its beginning, whichever is "
-    f"more, no more than {MOST_FAILED:.0%} of them fail, and, where there is an SLO, the asked part of them keeps it. Of an open loop "
+    f"{BACKLOG_SHARE:.0%} of the requests due in it, or {BACKLOG_MIN:g} and {BACKLOG_LUCK:g} times the root of twice the usual backlog, whichever "
+    f"is more, no more than {MOST_FAILED:.0%} of them fail, and, where there is an SLO, the asked part of them keeps it. Of an open loop "
     f"that is over before the answers to its first {OPEN_RAMP:.0%} have come by half of it, the backlog says nothing: it is told only that the "
-    f"server does not keep up, where the last answers take more than {LONGER:g} times as long as the first."
+    f"server does not keep up, where the last answers take more than {LONGER:g} times as long as the first. Of a closed loop without an "
+    "SLO that is no question: it has no queue that could grow."
 )
 
 
@@ -147,7 +149,10 @@ def step_figures(
     failed = sum(not requests[i].ok for i in counted)
     backlog = _backlog(requests, begin)
     growth = _backlog(requests, end) - backlog
-    holds: bool | None = growth <= max(BACKLOG_SHARE * len(counted), BACKLOG_MIN + 2 * math.sqrt(backlog))
+    # Arrivals of their own make the number that is due and not ended vary by about its root; a difference of two by more.
+    usual = math.fsum(_overlap(r.due_ns, r.end_ns, begin, end) for r in requests) / (end - begin)
+    luck = BACKLOG_MIN + BACKLOG_LUCK * math.sqrt(2 * max(usual, backlog))
+    holds: bool | None = growth <= max(BACKLOG_SHARE * len(counted), luck)
     if concurrency is None and _is_short(requests):
         holds = _holds_of_short(requests)
     good = (

@@ -32,7 +32,7 @@ from producer.preflight import check_slots, ill_slots
 from producer.progress import ProgressView, say_line
 from producer.results import check_writable, write_results
 from producer.sweep_file import load
-from producer.tables import jobs_in_words, until_in_words
+from producer.tables import jobs_in_words, until_in_words, work_in_words
 from producer.watch_eta import Estimator
 
 MANY_JOBS = 5_000
@@ -166,7 +166,7 @@ def is_missing_any(store: Store, manifest: Manifest) -> bool:
 def _announce(plan: Plan, slots: list[SlotStatus], console: Console) -> None:
     say_line(
         console,
-        f"{plan.spec.name}: {jobs_in_words(plan)} over {plan.files} files, "
+        f"{plan.spec.name}: {jobs_in_words(plan)}, each {work_in_words(plan)}, "
         f"on slot(s) {', '.join(slot.slot for slot in slots)}",
     )
     until = until_in_words(plan.spec)

@@ -20,6 +20,7 @@ from analysis.models import (
     Ranked,
     SweepSummary,
 )
+from contracts.configuration import LOAD_NAMES
 
 _OF_MATTER = (THROUGHPUT, TTFT, ENERGY, UNGROUNDED)
 """The others mostly follow from these; the tables of effects have all."""
@@ -52,6 +53,16 @@ def fastest(summary: SweepSummary) -> Iterator[Finding]:
             text=summary.verdict,
             evidence=(),
             advice="Choose a configuration by what all agents make of it together (All together, tok/s) and by what each loses.",
+            configurations=(),
+        )
+        return
+    if summary.loads:
+        yield Finding(
+            rule=f"{BEST}:{THROUGHPUT.short}",
+            severity="note",
+            text=summary.verdict,
+            evidence=(),
+            advice="Promise no more than the highest load that is kept up with in every run, and quote latencies at that load.",
             configurations=(),
         )
         return
@@ -115,7 +126,9 @@ def best_means(summary: SweepSummary) -> Iterator[tuple[Metric, ConfigurationSum
 
     Of throughput the first of the ranking; where clean ones rank first, none with degenerate calls.
     """
-    if summary.pair_configurations:  # nobody chooses between agents that run at the same time
+    if (
+        summary.pair_configurations or summary.loads
+    ):  # nobody chooses between agents at the same time, or between loads
         return
     clean = summary.ranking_rule == "clean-first"
     for metric in _OF_MATTER:
@@ -143,8 +156,10 @@ def what_matters(summary: SweepSummary) -> Iterator[Finding]:
         if BY_KEY[effects.metric] not in _OF_MATTER:
             continue
         shown = [
-            axis for axis in effects.axes if _is_shown(axis) and not _below_floor(axis, effects, summary)
-        ]
+            axis
+            for axis in effects.axes
+            if _is_shown(axis) and not _below_floor(axis, effects, summary) and axis.axis not in LOAD_NAMES
+        ]  # a load is not what one sets to get more of it
         pairs = [pair for pair in effects.interactions if _is_shown(pair)]
         if not shown:
             continue

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from analysis.findings.phrases import configs, first_of, share
 from analysis.formatting import plural
 from analysis.load.quantiles import fewest
-from analysis.load.words import level_words
+from analysis.load.words import kept_words, level_words
 from analysis.models import Finding, Severity, SweepSummary
 from analysis.models.load import LoadConfiguration
 from analysis.notes import MANY_SUSPECT
@@ -36,7 +36,7 @@ def beyond_capacity(summary: SweepSummary) -> Iterator[Finding]:
         f"the server did not keep up with {len(found)} of {plural(len(told), 'load')}"
         + (": with none of those asked for" if none else ""),
         found,
-        lambda load: f"kept up in {load.kept_up} of {plural(load.can_tell, 'run')}{_by_what(load)}",
+        lambda load: f"kept up in {kept_words(load)}{_by_what(load)}",
         (
             "Don't quote latencies of these loads as the server's: a queue that grows makes them as long as one measures. Output and "
             "requests served per second are its capacity. "
@@ -152,24 +152,31 @@ def concurrency_not_reached(summary: SweepSummary) -> Iterator[Finding]:
 
 def few_requests(summary: SweepSummary) -> Iterator[Finding]:
     """No window at all, or no tail of the latency."""
-    blind = [load for load in summary.loads if load.runs and not load.counted]
+    blind = [load for load in summary.loads if load.window_s.n < load.runs]
     if blind:
         yield _finding(
             "load-without-a-window",
             "warning",
-            f"{plural(len(blind), 'load')} had too few requests to have a time at full load, and so no figure",
+            f"{plural(len(blind), 'load')} had too few requests to have a time at full load, and so no figure"
+            + (", in some runs" if any(load.window_s.n for load in blind) else ""),
             blind,
-            lambda load: f"{plural(load.requests, 'request')} in {plural(load.runs, 'run')}",
+            lambda load: (
+                f"{plural(load.requests, 'request')} in {plural(load.runs, 'run')}"
+                + (f", of which {load.window_s.n} have figures" if load.window_s.n else "")
+            ),
             "Ask for several times as many requests as run at a time (requests), or for a longer duration.",
         )
-    short = [load for load in summary.loads if load.counted and load.ttft_ms.p99.mean is None]
+    short = [load for load in summary.loads if load.counted and load.ttft_ms.p99.n < load.runs]
     if short:
         yield _finding(
             "too-few-requests-for-p99",
             "note",
             f"{plural(len(short), 'load')} had too few requests in a run for the p99 of a latency",
             short,
-            lambda load: f"{load.counted} counted in {plural(load.runs, 'run')}",
+            lambda load: (
+                f"{load.counted} counted in {plural(load.runs, 'run')}"
+                + (f", of which {load.ttft_ms.p99.n} have one" if load.ttft_ms.p99.n else "")
+            ),
             f"Ask for at least {fewest(99)} counted requests a run. To be precise by one run alone it would take "
             f"{needed(99):,} (LoadGen's rule); several runs show the spread with fewer.",
         )

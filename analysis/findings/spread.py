@@ -91,7 +91,7 @@ def unstable(summary: SweepSummary) -> Iterator[Finding]:
             (cv, c, d)
             for c in summary.configurations
             for d in [c.over_runs.of(key)]
-            if d.n >= FEW_RUNS and (cv := d.cv) is not None and abs(cv) > limit
+            if d.n >= FEW_RUNS and (cv := d.cv) is not None and abs(cv) > limit and not _is_drawn(c)
         ]
         if not found:
             continue
@@ -109,6 +109,11 @@ def unstable(summary: SweepSummary) -> Iterator[Finding]:
             advice=_KEEP_STILL,
             configurations=configs(c for _, c, _ in found),
         )
+
+
+def _is_drawn(c: ConfigurationSummary) -> bool:
+    """Whether arrivals or the load itself differ from run to run: of open loops, and of searches."""
+    return any(step.rate is not None or step.step > 1 for run in c.over_runs.runs for step in run.steps)
 
 
 def bimodal(summary: SweepSummary) -> Iterator[Finding]:

@@ -80,6 +80,8 @@ def _of_searches(
         method="search",
         slo=any(load.slo is not None for load in loads),
         runs=len(told),
+        complete=len(found),
+        low_runs=len(told),
         low=None if not told or None in lows else min(low for low in lows if low is not None),
         high=None if not told or None in highs else max(high for high in highs if high is not None),
         mid=described(middles, loads=[run.own_load for run, _ in told]) if both else Description.none(),
@@ -108,6 +110,8 @@ def _of_grid(
     below = [asked for asked in kept if high is None or asked < high]
     looks = manifest.spec.most_runs if manifest and manifest.spec.until_precise else None
     grid = [(load.asked, c) for load, c in found if load.asked is not None]
+    low = max(below, default=None) if keeping_up_is_told else None
+    at_low = [load for asked, load in levels if asked == low]
     return Saturation(
         config=first.config,
         agent=first.agent,
@@ -117,9 +121,11 @@ def _of_grid(
         method="grid" if keeping_up_is_told else None,
         slo=slo,
         asked=tuple(asked for asked, _ in levels),
-        untold=tuple(asked for asked, load in levels if not load.can_tell),
+        untold=tuple(asked for asked, load in levels if keeping_up_is_told and not load.can_tell),
         runs=min((load.can_tell for load in loads if load.can_tell), default=0),
-        low=max(below, default=None) if keeping_up_is_told else None,
+        complete=sum(load.runs for load in at_low) if at_low else max(load.runs for load in loads),
+        low_runs=sum(load.can_tell for load in at_low),
+        low=low,
         high=high if keeping_up_is_told else None,
         monotonic=len(below) == len(kept) or not keeping_up_is_told,
         knee=None if first.is_open else knee_of(grid, looks),

@@ -20,6 +20,8 @@ ATTAINMENT: float = SaturationSearch().attainment
 """Part of the requests that must keep an SLO, for the server to keep up, where no search says it."""
 NOBODY = "nobody"
 """The source of a token count that there is not."""
+NOT_RECORDED = "not recorded"
+"""The source of a count of which nothing tells who made it: foreign data."""
 
 _SENT, _DUE, _STARTED, _ENDED, _TTFT, _DURATION = (
     place(name) for name in ("sent_ns", "due_ns", "started_ns", "ended_ns", "ttft_ms", "total_duration_ms")
@@ -61,10 +63,14 @@ def load_step(
         attainment=attainment_of(workload),
     )
     cut = _cut(loads)
+    # A closed loop without an SLO has no queue that could grow: its users wait.
+    is_a_question = concurrency is None or (workload is not None and workload.slo is not None)
     answered = [i for i in found.counted if all_served[i].ok]
     timed = [i for i in answered if rows[i][_VALID]]
     degenerate = [i for i in answered if rows[i][_JUDGED] is Outcome.DEGENERATE]
-    sources = Counter(NOBODY if rows[i][_TOKENS] is None else rows[i][_SOURCE] or NOBODY for i in answered)
+    sources = Counter(
+        NOBODY if rows[i][_TOKENS] is None else rows[i][_SOURCE] or NOT_RECORDED for i in answered
+    )
     return LoadStep(
         step=step,
         concurrency=concurrency,
@@ -84,7 +90,7 @@ def load_step(
         backlog_growth=found.backlog_growth,
         good=found.good,
         goodput=found.goodput,
-        keeps_up=None if cut and found.keeps_up else found.keeps_up,
+        keeps_up=None if (cut and found.keeps_up) or not is_a_question else found.keeps_up,
         cut=cut,
         ttft_due_ms=spread(ttft_ms(all_served[i], from_due=True) for i in timed),
         ttft_sent_ms=spread(ttft_ms(all_served[i], from_due=False) for i in timed),
@@ -159,7 +165,10 @@ def _own_delay(
 
 
 def _asked(rows: Sequence[Values]) -> tuple[int | None, float | None]:
-    """The asked concurrency, or the rate, by the first row that tells; else by the configuration's parameters."""
+    """The asked concurrency, or the rate, by the first row that tells; else by the configuration's parameters.
+
+    Parameters of foreign data may be any numbers: one that can't be such a load tells none.
+    """
     for row in rows:
         if row[_CONCURRENCY] is not None:
             return row[_CONCURRENCY], None
@@ -167,10 +176,11 @@ def _asked(rows: Sequence[Values]) -> tuple[int | None, float | None]:
             return None, row[_RATE]
     for row in rows:
         given = row[_PARAMETERS] or {}
-        if given.get("concurrency") is not None:
-            return int(given["concurrency"]), None
-        if given.get("rate") is not None:
-            return None, float(given["rate"])
+        users, rate = given.get("concurrency"), given.get("rate")
+        if users is not None and users >= 1 and users == int(users):
+            return int(users), None
+        if rate is not None and rate > 0:
+            return None, float(rate)
     return None, None
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from analysis.formatting import decimals, ends, plural
-from analysis.models.load import Knee, Over, Saturation
+from analysis.load.bounds import within
+from analysis.models.load import Knee, LoadConfiguration, Over, Saturation
 from contracts.workloads import Slo
 
 UNIT: dict[Over, str] = {"rate": "requests/s", "concurrency": "requests at a time"}
@@ -21,6 +24,23 @@ def slo_words(slo: Slo) -> str:
     """``TTFT ≤ 500 ms, ITL ≤ 50 ms``."""
     limits = (("TTFT", slo.ttft_ms), ("ITL", slo.itl_ms), ("latency", slo.latency_ms))
     return ", ".join(f"{name} ≤ {limit:g} ms" for name, limit in limits if limit is not None)
+
+
+def kept_words(load: LoadConfiguration) -> str:
+    """``2 of 3 runs``, ``1 of 1 run (2 can't tell)``: in how many runs the server kept up."""
+    blind = load.runs - load.can_tell
+    return f"{load.kept_up} of {plural(load.can_tell, 'run')}" + (f" ({blind} can't tell)" if blind else "")
+
+
+def sentences(saturations: Sequence[Saturation]) -> list[str]:
+    """What all loads of a sweep say, a sentence each: where they saturate, and from where on the output grows no more."""
+    said = [words for s in saturations if (words := saturation_words(s)) is not None]
+    return said + [words for s in saturations if (words := knee_words(s)) is not None]
+
+
+def answer(saturations: Sequence[Saturation]) -> str:
+    """The same in one line."""
+    return " ".join(sentences(saturations)) or "What the server keeps up with can't be told from these loads."
 
 
 def saturation_words(s: Saturation) -> str | None:
@@ -62,7 +82,8 @@ _ODD = (
 
 
 def _of_search(s: Saturation) -> str:
-    runs = plural(s.runs, "run")
+    some = s.runs < s.complete
+    runs = f"the {s.runs} of {plural(s.complete, 'run')} that tell" if some else plural(s.runs, "run")
     unit = UNIT[s.over]
     if s.low is None and s.high is None:
         return (
@@ -77,10 +98,18 @@ def _of_search(s: Saturation) -> str:
             "keeps up with"
         )
     ends_ = f"between {s.low:.6g} and {s.high:.6g} {unit}"
-    where = f"in the only run's search: {ends_}" if s.runs == 1 else f"in the searches of all {runs}: {ends_}"
+    if s.runs == 1:
+        where = (
+            f"in the only search that tells (of {plural(s.complete, 'run')})"
+            if some
+            else "in the only run's search"
+        )
+    else:
+        where = f"in the searches of {runs if some else f'all {runs}'}"
+    where = f"{where}: {ends_}"
     if s.mid.mean is None:
         return f"saturates{{within}} {where}"
-    interval = s.mid.mean_interval
+    interval = within(s.mid.mean_interval)
     places = decimals(interval)
     known = f" (95 % interval {ends(interval)})" if interval else ""
     return f"saturates{{within}} at {s.mid.mean:.{places}f} {unit}{known}, the mean of the searches' middles; {where}"
@@ -91,18 +120,25 @@ def _of_grid(s: Saturation) -> str:
         return "did not tell whether it keeps up{within}"
     if s.high is None:
         only = "the only load asked for" if len(s.asked) == 1 else "the highest load asked for"
-        return f"keeps up{{within}} with at least {level_words(s.low, s.over)}, {only}, in every run"
+        return f"keeps up{{within}} with at least {level_words(s.low, s.over)}, {only}, {_every(s)}"
     if s.low is None:
         only = "the only load asked for" if len(s.asked) == 1 else "the lowest load asked for"
         if s.high == min(s.asked):
             return (
                 f"keeps up{{within}} with less than {level_words(s.high, s.over)}, {only}: not every run did"
             )
-        return f"did not keep up{{within}} with {level_words(s.high, s.over)} in every run; of lower loads none can tell"
+        return f"did not in every run keep up{{within}} with {level_words(s.high, s.over)}; of lower loads none can tell"
     return (
-        f"keeps up{{within}} with {level_words(s.low, s.over)} in every run, and with {level_words(s.high, s.over)} not in every one: "
+        f"keeps up{{within}} with {level_words(s.low, s.over)} {_every(s)}, and with {level_words(s.high, s.over)} not in every one: "
         "it saturates between"
     )
+
+
+def _every(s: Saturation) -> str:
+    """In which runs it kept up with the load ``low``."""
+    if s.low_runs < s.complete:
+        return f"in every run that tells ({s.low_runs} of {s.complete})"
+    return "in every run"
 
 
 def _power(knee: Knee) -> str:

@@ -72,7 +72,8 @@ class LoadStep:
     """Keep the SLO; ``None``: there is none."""
     goodput: float | None = None
     keeps_up: bool | None = None
-    """``None`` too where the load was cut and nothing else speaks against it: what was not sent might have."""
+    """``None`` too where the load was cut and nothing else speaks against it (what was not sent might have), and of a closed loop
+    without an SLO: it has no queue that could grow."""
     cut: str | None = None
     """Why not all was sent that was to be (the job's deadline, a bound); ``None``: all was."""
     ttft_due_ms: Spread = Spread()
@@ -84,7 +85,7 @@ class LoadStep:
     own_late_ms: Spread = Spread()
     """Sent less due, of requests that the limit of requests at a time did not hold back: the client's own delay."""
     tokens_sources: dict[str, int] = field(default_factory=dict)
-    """Who counted the output tokens (``server``, ``stream``, ``nobody``) → requests that came to their end."""
+    """Who counted the output tokens (``server``, ``stream``, ``nobody``; ``not recorded``) → requests that came to their end."""
     prompt_tokens: float | None = None
     """Median of the same requests, where they tell, as is the one below."""
     output_tokens: float | None = None
@@ -167,6 +168,13 @@ class LoadConfiguration(Strict):
     """Middle of the asked distribution of synthetic prompts, as is the one below."""
     asked_output_tokens: float | None = None
 
+    def of_all(self, described: Description) -> Description:
+        """Return a quantile's description where every run with a window has it, else that of nothing.
+
+        A p99 of those runs alone that have enough requests for one is of other runs than the p50 beside it.
+        """
+        return described if described.n == self.window_s.n else Description.none()
+
     @property
     def is_open(self) -> bool:
         """Whether requests came by a schedule."""
@@ -199,15 +207,18 @@ class Knee(Strict):
     """From which load of a closed loop on the output of all requests together grows no more."""
 
     at: float | None
-    """The lowest load beyond which none is shown to have more output by more than ``worth_percent``; ``None``: it can't be told
-    (see why)."""
+    """The lowest load beyond which none is shown to have more than ``worth_percent`` more output: by a test of just that, not of any
+    growth; ``None``: it can't be told (see why)."""
     worth_percent: float = 5.0
     highest: bool = False
     """``at`` is the highest load that was asked for: the output still grew."""
     detectable_percent: float | None = None
-    """The smallest true growth from ``at`` to the next load that would have been shown with a probability of 80 %."""
+    """The smallest true growth from ``at`` to the next load that would have been shown, with a probability of 80 %, to be above
+    ``worth_percent``."""
     comparisons: tuple[Comparison, ...] = ()
     """Every load (candidate) with every lower one (baseline), p corrected over all of them."""
+    beyond_p: tuple[float | None, ...] = ()
+    """Of each of them p of a difference from a growth of ``worth_percent``, corrected over all; ``None``: not tested."""
     why: str | None = None
 
 
@@ -231,6 +242,10 @@ class Saturation(Strict):
     """Those of them of which no run tells whether it kept up."""
     runs: int = 0
     """Searches that tell anything; of a grid the fewest runs that do of any load."""
+    complete: int = 0
+    """Complete runs: searches, or of a grid those with the load ``low`` (the most of any load, where there is none)."""
+    low_runs: int = 0
+    """Those of them that tell whether they kept up with ``low``; of searches as ``runs``."""
     low: float | None = None
     """Every run kept up with it, or, of searches, the least that any run ended with; ``None``: none is known."""
     high: float | None = None

@@ -16,7 +16,8 @@ LEGACY_NOTE = (
 )
 
 Contention = Literal["slowed down", "none shown", "not known"]
-"""``slowed down``: at least one slowdown is shown, after correction and above the measurement floor."""
+"""``slowed down``: at least one slowdown is shown, after correction and above the measurement floor. ``none shown``: none is,
+and rate, TTFT and pace are all known."""
 
 SlowdownOf = Literal["rate", "ttft", "pace"]
 """``rate``: throughput of the run, alone / together; ``ttft``: together / alone; ``pace``: output tokens per second of the
@@ -54,7 +55,7 @@ class PairRun(Strict):
     wall_s: float | None = None
     """Makespan: from the barrier to the end of the last stage, s."""
     tokens: int | None = None
-    """Output tokens of all agents; ``None``: not every call tells them."""
+    """Output tokens of all agents; ``None``: not every call tells them, or the run is incomplete."""
     system_tok_s: float | None = None
     """tokens / wall_s."""
     all_active: float | None = None
@@ -112,7 +113,7 @@ class PairAgent(Strict):
     slowdowns: tuple[Slowdown, ...] = ()
     contention: Contention
     why: str | None = None
-    """Of ``not known``: why; of ``none shown``: which figures could not be compared."""
+    """Of ``not known``: why, and of which figures where others are known."""
 
 
 class Fairness(Strict):

@@ -61,13 +61,20 @@ def pairs_of(
 def _in_role_order(
     configurations: Sequence[ConfigurationSummary], manifest: Manifest | None
 ) -> list[ConfigurationSummary]:
-    """Agents as the sweep file names them; without a manifest as they stand."""
+    """Each configuration's agents as the sweep file names them; without a manifest by name, whatever the rows' order."""
+    first: dict[str, int] = {}
+    for index, c in enumerate(configurations):
+        first.setdefault(c.config, index)
     places = {
         (c.name, role.label): place
         for c in (manifest.configurations if manifest else ())
         for place, role in enumerate(c.agents)
     }
-    return sorted(configurations, key=lambda c: places.get((c.config, c.agent), 0))
+
+    def place_of(c: ConfigurationSummary) -> tuple[int, int, str]:
+        return first[c.config], places.get((c.config, c.agent), len(places)), c.agent
+
+    return sorted(configurations, key=place_of)
 
 
 def _corrected(
@@ -131,7 +138,7 @@ def _pair_run(group: Group, run: int) -> PairRun:
         config=group.config,
         run=run,
         agents=tuple(m.summary.agent for m in group.members if run in m.runs),
-        legacy=legacy_pair([*of_run, *[None] * group.missing]),
+        legacy=legacy_pair(of_run, group.missing),
         why_incomplete=group.why_incomplete(run),
         wall_s=merged.wall_s,
         tokens=merged.tokens,

@@ -78,6 +78,8 @@ def groups(configurations: Sequence[ConfigurationSummary]) -> Iterator[Group]:
         if c.agents == 1 and work is not None:
             solos.setdefault(work, c)
     for config, found in by_config.items():
+        if len(found) < 2:  # mostly so: a sweep of one agent has thousands
+            continue
         told = [c for c in found if c.agents is not None]
         made = _group(config, told or found, solos, foreign=not told)
         if made is not None:

@@ -30,9 +30,9 @@ def together_runs(group: Group) -> list[RunFigures]:
 
 
 def made_run(group: Group, run: int) -> RunFigures:
-    """Return one run of all agents as one; agents without a record take no part."""
+    """Return one run of all agents as one; agents without a record take no part, and then nothing is known of tokens."""
     found = [one for one in group.of_run(run) if one is not None]
-    told = all(tokens_known(m.summary) for m in group.members) and len(found) == len(group.members)
+    told = group.why_incomplete(run) is None and all(tokens_known(m.summary) for m in group.members)
     wall = next((one.wall_s for one in found if one.wall_s is not None), None)
     return _with_rate(_merged(found), _total_tokens(found) if told else None, wall)
 

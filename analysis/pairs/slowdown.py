@@ -156,20 +156,24 @@ def ratio(c: Comparison) -> Ratio | None:
 
 
 def contention(slowdowns: Sequence[Slowdown]) -> tuple[Contention, str | None]:
-    """Return what an agent's slowdowns say, and why where nothing or not all is known.
+    """Return what an agent's slowdowns say, and why where that is not known.
 
-    One that is faster together is not slowed down; its figures say so.
+    None is shown only where all three are known: an agent that waits may be slowed down in its TTFT alone. One that is
+    faster together is not slowed down; its figures say so.
     """
     if not slowdowns:
         return "not known", NO_SOLO
     unknown = [s for s in slowdowns if s.verdict == "not known"]
-    why = "; ".join(dict.fromkeys(f"{NAMES[s.of]}: {s.why}" for s in unknown)) or None
     if any(s.verdict == "slowed down" for s in slowdowns):
         return "slowed down", None
-    if len(unknown) < len(slowdowns):
-        return "none shown", why
-    whys = list(dict.fromkeys(s.why for s in unknown if s.why))
-    return "not known", whys[0] if len(whys) == 1 else why
+    if not unknown:
+        return "none shown", None
+    of_why: dict[str, list[str]] = {}
+    for one in unknown:
+        of_why.setdefault(one.why or "it can't be compared", []).append(NAMES[one.of])
+    if len(of_why) == 1 and len(unknown) == len(slowdowns):
+        return "not known", next(iter(of_why))
+    return "not known", "; ".join(f"{' and '.join(names)}: {why}" for why, names in of_why.items())
 
 
 NAMES: dict[SlowdownOf, str] = {"rate": "rate", "ttft": "TTFT", "pace": "pace"}

@@ -21,6 +21,8 @@ def persona_text(given: str, base_dir: Path) -> str:
         return (_HERE / f"{given}.txt").read_text(encoding="utf-8").strip()
     path = base_dir / given
     if not given.startswith((".", "/", "~")) or (len(given.split()) > 1 and not _is_there(path)):
+        if _is_there(path):
+            raise InputError(f"there is a file of the name {given!r}: write ./{given} for it")
         if len(given.split()) == 1:
             raise InputError(
                 f"{given!r} is no persona that Chimera ships ({', '.join(SHIPPED)}), no path (./{given}) and too short for a text"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from analysis.load.bounds import ANY, NOT_NEGATIVE, PART, Bounds, within
 from analysis.load.quantiles import PERCENTS, fewest
-from analysis.load.words import UNIT, knee_words, level_words, saturation_words, slo_words
+from analysis.load.words import UNIT, kept_words, level_words, sentences, slo_words
 from analysis.models import SweepSummary
 from analysis.models.load import LoadConfiguration
 from analysis.rendering.document import Block, Bullet, Bullets, Paragraph, Section
@@ -62,11 +63,14 @@ def load_sections(summary: SweepSummary) -> tuple[Section, ...]:
     )
 
 
-def number_text(described: Description, scale: float = 1.0) -> str:
-    """``12.3 ± 0.4``, or both ends where the interval is not symmetric; without an interval four digits."""
+def number_text(described: Description, scale: float = 1.0, bounds: Bounds = ANY) -> str:
+    """``12.3 ± 0.4``, or both ends where the interval is not symmetric; without an interval four digits.
+
+    ``bounds``: what the figure can be, before it is scaled; where that cuts the interval, both ends are printed.
+    """
     if described.mean is None:
         return ABSENT
-    mean, interval = scale * described.mean, described.mean_interval
+    mean, interval = scale * described.mean, within(described.mean_interval, bounds)
     if interval is None or interval.high - interval.low < _ROUNDING * abs(described.mean):
         return f"{mean:,.0f}" if abs(mean) >= 10_000 else f"{mean:.4g}"
     scaled = replace(interval, low=scale * interval.low, high=scale * interval.high)
@@ -78,8 +82,7 @@ def number_text(described: Description, scale: float = 1.0) -> str:
 
 
 def _answers(summary: SweepSummary) -> Iterator[Block]:
-    said = [words for s in summary.saturations if (words := saturation_words(s)) is not None]
-    said += [words for s in summary.saturations if (words := knee_words(s)) is not None]
+    said = sentences(summary.saturations)
     if len(said) == 1:
         yield Paragraph(said[0])
     elif said:
@@ -105,15 +108,19 @@ def _achieved(loads: Sequence[LoadConfiguration], anchors: Sequence[str]) -> Ite
         anchors,
         (
             _asked_for(loads),
-            Column("Runs", "r", tuple(str(load.runs) for load in loads), keep=True),
+            Column("Runs", "r", tuple(map(_runs, loads)), keep=True),
             Column("Keeps up in", "l", tuple(map(_kept, loads))),
             *((_described("Requests due/s", loads, lambda load: load.offered_rate),) if is_open else ()),
             _described("Requests served/s", loads, lambda load: load.achieved_rate),
             _described("At a time", loads, lambda load: load.achieved_concurrency),
             _described("Output (tok/s)", loads, lambda load: load.output_tok_s),
             _described("Goodput (requests/s)", loads, lambda load: load.goodput),
-            _described("Good (%)", loads, lambda load: load.good_share, 100),
-            *((_described("Backlog grew by", loads, lambda load: load.backlog_growth),) if is_open else ()),
+            _described("Good (%)", loads, lambda load: load.good_share, 100, PART),
+            *(
+                (_described("Backlog grew by", loads, lambda load: load.backlog_growth, bounds=ANY),)
+                if is_open
+                else ()
+            ),
             Column("Failed", "l", tuple(map(_failed, loads))),
         ),
     )
@@ -133,6 +140,11 @@ def _achieved(loads: Sequence[LoadConfiguration], anchors: Sequence[str]) -> Ite
         yield Paragraph(
             f"In no figure: {plural(unplaced, 'request')} without the time of being due or of the end."
         )
+    if any(0 < load.window_s.n < load.runs for load in loads):
+        yield Paragraph(
+            "Where Runs says “2 of 4”, or the like, the figures are of the first number of runs: the others had too few requests to have "
+            "a time at full load (see the rule Load)."
+        )
     if any(not load.counted for load in loads):
         yield Paragraph(
             "A load without figures had too few requests to have a time at full load (see the rule Load): a closed loop takes "
@@ -145,30 +157,30 @@ def _latencies(loads: Sequence[LoadConfiguration], anchors: Sequence[str]) -> It
     due = ", from schedule" if is_open else ""
 
     def sent(title: str, get: Callable[[LoadConfiguration], Description]) -> tuple[Column, ...]:
-        return (_described(title, loads, get),) if is_open else ()
+        return (_quantile(title, loads, get),) if is_open else ()
 
     yield from _table(
         loads,
         anchors,
         (
             _asked_for(loads),
-            _described(f"TTFT p50{due} (ms)", loads, lambda load: load.ttft_ms.p50),
+            _quantile(f"TTFT p50{due} (ms)", loads, lambda load: load.ttft_ms.p50),
             *sent("TTFT p50, from sending (ms)", lambda load: load.ttft_sent_ms.p50),
-            _described(f"TTFT p90{due} (ms)", loads, lambda load: load.ttft_ms.p90),
-            _described(f"TTFT p99{due} (ms)", loads, lambda load: load.ttft_ms.p99),
+            _quantile(f"TTFT p90{due} (ms)", loads, lambda load: load.ttft_ms.p90),
+            _quantile(f"TTFT p99{due} (ms)", loads, lambda load: load.ttft_ms.p99),
             *sent("TTFT p99, from sending (ms)", lambda load: load.ttft_sent_ms.p99),
-            _described("ITL p50 (ms)", loads, lambda load: load.itl_ms.p50),
-            _described("ITL p99 (ms)", loads, lambda load: load.itl_ms.p99),
-            _described(f"Latency p50{due} (ms)", loads, lambda load: load.latency_ms.p50),
-            _described(f"Latency p99{due} (ms)", loads, lambda load: load.latency_ms.p99),
+            _quantile("ITL p50 (ms)", loads, lambda load: load.itl_ms.p50),
+            _quantile("ITL p99 (ms)", loads, lambda load: load.itl_ms.p99),
+            _quantile(f"Latency p50{due} (ms)", loads, lambda load: load.latency_ms.p50),
+            _quantile(f"Latency p99{due} (ms)", loads, lambda load: load.latency_ms.p99),
             *sent("Latency p99, from sending (ms)", lambda load: load.latency_sent_ms.p99),
         ),
     )
     yield from _omission(loads)
     fewest_words = ", ".join(f"p{p} {fewest(p)}" for p in PERCENTS)
     yield Paragraph(
-        "Means of the runs' own quantiles over their counted requests. A quantile that a run has too few requests for is not "
-        f"printed; it takes: {fewest_words}."
+        "Means of the runs' own quantiles over their counted requests. A quantile that one of the runs has too few requests for is "
+        f"not printed: it would be of other runs than the figures beside it. It takes: {fewest_words}."
     )
     suspect, cold = sum(load.suspect for load in loads), sum(load.cold for load in loads)
     if suspect:
@@ -195,6 +207,7 @@ def _omission(loads: Sequence[LoadConfiguration]) -> Iterator[Block]:
         if load.is_open
         and (due := load.ttft_due_ms.mean.mean) is not None
         and (sent := load.ttft_sent_ms.mean.mean) is not None
+        and load.ttft_due_ms.mean.n == load.ttft_sent_ms.mean.n
     ]
     if not told:
         return
@@ -264,12 +277,33 @@ def _described(
     loads: Sequence[LoadConfiguration],
     get: Callable[[LoadConfiguration], Description],
     scale: float = 1.0,
+    bounds: Bounds = NOT_NEGATIVE,
 ) -> Column:
-    return Column(title, "r", tuple(number_text(get(load), scale) for load in loads))
+    """A figure that not every run with a window has is said to be of fewer."""
+
+    def cell(load: LoadConfiguration) -> str:
+        described = get(load)
+        some = 0 < described.n < load.window_s.n
+        return number_text(described, scale, bounds) + (
+            f" ({described.n} of {plural(load.window_s.n, 'run')})" if some else ""
+        )
+
+    return Column(title, "r", tuple(map(cell, loads)))
+
+
+def _quantile(
+    title: str, loads: Sequence[LoadConfiguration], get: Callable[[LoadConfiguration], Description]
+) -> Column:
+    return _described(title, loads, lambda load: load.of_all(get(load)))
+
+
+def _runs(load: LoadConfiguration) -> str:
+    """Those in the figures, where they are not all."""
+    return f"{load.window_s.n} of {load.runs}" if 0 < load.window_s.n < load.runs else str(load.runs)
 
 
 def _kept(load: LoadConfiguration) -> str:
-    return f"{load.kept_up} of {plural(load.can_tell, 'run')}" if load.can_tell else ABSENT
+    return kept_words(load) if load.can_tell else ABSENT
 
 
 def _failed(load: LoadConfiguration) -> str:
@@ -279,10 +313,11 @@ def _failed(load: LoadConfiguration) -> str:
 
 
 def _sources(load: LoadConfiguration) -> str:
-    words = {"server": "server", "stream": "client, from the stream", "nobody": "nobody"}
+    words = {"server": "server", "stream": "client, from the stream"}
     total = sum(load.tokens_sources.values())
     if len(load.tokens_sources) == 1:
-        return words.get(next(iter(load.tokens_sources)), ABSENT)
+        (name,) = load.tokens_sources
+        return words.get(name, name)
     return (
         ", ".join(f"{words.get(name, name)} {count}" for name, count in load.tokens_sources.items())
         if total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from analysis.load.bounds import within
 from analysis.load.words import level_words
 from analysis.metrics import METRICS
 from analysis.models import ConfigurationSummary, RunFigures
@@ -61,7 +62,7 @@ def _each(c: ConfigurationSummary, steps: list[tuple[RunFigures, LoadStep]], tot
             column("At a time", lambda step: step.achieved_concurrency),
             column("Output (tok/s)", lambda step: step.output_tok_s),
             column("Goodput/s", lambda step: step.goodput),
-            column("Backlog grew by", lambda step: step.backlog_growth),
+            *((column("Backlog grew by", lambda step: step.backlog_growth),) if is_open else ()),
             column("TTFT p50 (ms)", lambda step: (step.ttft_due_ms if is_open else step.ttft_sent_ms).p50),
             column("TTFT p99 (ms)", lambda step: (step.ttft_due_ms if is_open else step.ttft_sent_ms).p99),
             *(
@@ -124,7 +125,8 @@ def _over_runs(c: ConfigurationSummary) -> Iterator[Block]:
 
 
 def _row(title: str, d: Description) -> Row:
-    places = decimals(d.mean_interval)
+    interval = within(d.mean_interval)
+    places = decimals(interval)
 
     def shown(number: float | None) -> str:
         return ABSENT if number is None else f"{number:.{places}f}"
@@ -135,7 +137,7 @@ def _row(title: str, d: Description) -> Row:
             title,
             str(d.n),
             shown(d.mean),
-            ends(d.mean_interval),
+            ends(interval),
             "one run" if alone else shown(d.sd),
             "one run" if alone else percent(d.cv),
             *((ABSENT, ABSENT, ABSENT) if alone else (shown(d.median), shown(d.min), shown(d.max))),

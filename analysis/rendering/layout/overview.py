@@ -128,6 +128,14 @@ def _gpus(slot: SlotIdentity) -> str:
 def _configurations(summary: SweepSummary) -> Iterator[Block]:
     yield configurations_table(summary)
     yield Paragraph(MEANING)
+    if any(load.is_open for load in summary.loads):
+        yield Paragraph(
+            "Of open loops TTFT and duration are from the scheduled time, not from the sending (see Load)."
+        )
+    if summary.loads:
+        yield Paragraph(
+            "Throughput of a load is that of all its requests together; a load is not chosen for it."
+        )
     yield Paragraph(CRITERION[summary.ranking_rule])
 
 

@@ -136,7 +136,11 @@ def together_table(pair: PairConfiguration) -> Table:
 
 
 def legacy_table(pairs: Sequence[PairConfiguration], runs: Sequence[PairRun]) -> Table:
-    """The legacy means over runs, one row a configuration."""
+    """The legacy means over runs, one row a configuration; it names the agents that the differences are between."""
+    agents = {pair.agents for pair in pairs}
+    same = next(iter(agents)) if len(agents) == 1 else ()
+    first, second = same if len(same) == 2 else ("first", "second")
+    named = len(agents) < 2
     rows = []
     for pair in pairs:
         found = [run.legacy for run in runs if run.config == pair.config]
@@ -148,15 +152,17 @@ def legacy_table(pairs: Sequence[PairConfiguration], runs: Sequence[PairRun]) ->
             Row(
                 (
                     *(pair.config, str(pair.runs), speedup, efficiency, contention),
+                    *(() if named else (agents_of(pair),)),
                     *(signed(pair.throughput_delta), signed(pair.ttft_delta_ms)),
                 )
             )
         )
     header = (
         *("Configuration", "Runs", "Legacy speedup", "Legacy efficiency", "Speedup below 1.5"),
-        *("Throughput, second − first (tok/s)", "TTFT, first − second (ms)"),
+        *(() if named else ("Agents: first, second",)),
+        *(f"Throughput, {second} − {first} (tok/s)", f"TTFT, {first} − {second} (ms)"),
     )
-    return Table(header, "lrrrrrr", tuple(rows), label="Legacy figures")
+    return Table(header, f"lrrrr{'' if named else 'l'}rr", tuple(rows), label="Legacy figures")
 
 
 def runs_table(runs: Sequence[PairRun]) -> Table:

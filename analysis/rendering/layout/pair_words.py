@@ -38,16 +38,11 @@ def detectable_text(member: PairAgent) -> str:
 
 def verdict_text(member: PairAgent, *, with_detectable: bool = True) -> str:
     """``slowed down``, ``none shown (would have been shown: rate 1.04, TTFT 1.02)``, ``not known: it was not measured alone``."""
-    match member.contention:
-        case "slowed down":
-            return "slowed down"
-        case "none shown":
-            seen = detectable_text(member) if with_detectable else ""
-            told = [f"would have been shown: {seen}"] if seen else []
-            told += [member.why] if member.why else []
-            return f"none shown ({'; '.join(told)})" if told else "none shown"
-        case _:
-            return f"not known: {member.why}" if member.why else "not known"
+    if member.contention == "slowed down":
+        return "slowed down"
+    why = f": {member.why}" if member.contention == "not known" and member.why else ""
+    seen = detectable_text(member) if with_detectable else ""
+    return f"{member.contention}{why}" + (f" (would have been shown: {seen})" if seen else "")
 
 
 def contention_text(pair: PairConfiguration) -> str:

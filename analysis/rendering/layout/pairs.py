@@ -49,7 +49,7 @@ def incomplete_blocks(pairs: Sequence[PairConfiguration]) -> Iterator[Block]:
     several = len(pairs) > 1
     yield Paragraph(
         f"{plural(len(found), 'run')} of {sum(max(p.runs, p.runs_planned or 0) for p in pairs)} "
-        f"{'is' if len(found) == 1 else 'are'} incomplete and in no figure but the legacy ones:"
+        f"{'is' if len(found) == 1 else 'are'} incomplete and in no figure over runs but the legacy ones:"
     )
     yield Bullets(
         tuple(

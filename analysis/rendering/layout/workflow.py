@@ -7,6 +7,7 @@ from analysis.rendering.document import Block, Bullet, Bullets, Paragraph, Secti
 from analysis.rendering.layout.grounding import checked_words, grounding_of, marks
 from analysis.rendering.layout.words import NOT_RECORDED
 from analysis.rendering.numbers import count, seconds
+from contracts.records import LOAD_STAGE, REQUEST_STAGE
 
 _NONE_CAPTURED = "None captured"
 _NO_RUN = Paragraph("No run of this configuration has any record.")
@@ -34,7 +35,12 @@ def workflow_section(c: ConfigurationSummary) -> Section:
 
 
 def summary_blocks(shown: ShownRun) -> tuple[Block, ...]:
-    """Which run is shown, its files and times, and the data summary."""
+    """Which run is shown, its files and times, and the data summary; of a load its time alone."""
+    if any(entry.stage in (LOAD_STAGE, REQUEST_STAGE) for entry in shown.stages):
+        return (
+            Paragraph(f"Of run {shown.run}."),
+            Bullets((Bullet(f"Execution time: {_execution(shown)}"),)),
+        )
     files = NOT_RECORDED if shown.files_total is None else count(shown.files_total)
     return (
         Paragraph(f"Of run {shown.run}: {shown.why}."),
@@ -71,10 +77,17 @@ def captured(texts: tuple[str, ...] | None) -> tuple[Block, ...]:
 
 
 def _execution(shown: ShownRun) -> str:
-    """``20.67s (ingest 0.03s | analysis 9.69s | report 10.95s)``, as the seeds write it."""
-    stages = " | ".join(f"{entry.stage} {seconds(entry.duration_ms)}" for entry in shown.stages)
+    """``20.67s (ingest 0.03s | analysis 9.69s | report 10.95s)``, as the seeds write it.
+
+    The requests of a load are its parts, at the same time: hundreds, whose times don't add up to it.
+    """
+    stages = " | ".join(
+        f"{entry.stage} {seconds(entry.duration_ms)}"
+        for entry in shown.stages
+        if entry.stage != REQUEST_STAGE
+    )
     total = NOT_RECORDED if shown.wall_s is None else f"{shown.wall_s:.2f}s"
-    return f"{total} ({stages})"
+    return f"{total} ({stages})" if stages else total
 
 
 def _verbatim(text: str | None) -> Block:

@@ -86,7 +86,7 @@ def test_an_open_loop_below_the_capacity() -> None:
     # From when those of the first tenth have ended (1 s and one service) to the last one's scheduled time.
     assert one.rate == 10.0 and one.window_s == pytest.approx(9 - SERVER.service_ms / 1e3)
     assert one.counted == 88
-    assert one.offered_rate == pytest.approx(88 / 8.79)
+    assert one.offered_rate == pytest.approx(10)  # 87 distances between 88 requests
     assert one.achieved_rate == pytest.approx(10, rel=0.03)
     assert one.achieved_concurrency == pytest.approx(10 * SERVER.service_ms / 1e3, rel=0.03)  # Little's law
     assert one.ttft_due_ms == one.ttft_sent_ms == Spread(n=88, mean=one.ttft_due_ms.mean, p50=20, p90=20)
@@ -127,7 +127,7 @@ def test_without_an_slo_there_is_no_goodput() -> None:
 
 def test_attainment_decides_whether_a_closed_loop_keeps_up() -> None:
     crowded = load_records(concurrency=8, requests=200)
-    assert step(crowded).keeps_up is True
+    assert step(crowded).keeps_up is None  # its users wait: there is no queue that could grow
     assert step(crowded, workload(**SLO)).keeps_up is False
 
 

@@ -243,11 +243,15 @@ def ratios(found: PairConfiguration) -> dict[tuple[str, str], float]:
 
 @given(FIGURES, FIGURES)
 def test_swapping_the_agents_swaps_their_figures_and_no_other(rates, ttfts) -> None:
-    made = sides(rates, ttfts)
-    (here,) = pairs_of(made, None)[1]
-    (there,) = pairs_of(made[::-1], None)[1]
-    assert here.agents == there.agents[::-1]
-    assert ratios(here) == pytest.approx(ratios(there))
+    other = {"A": "B", "B": "A"}
+
+    def swapped(figures: dict[tuple[str, str], Any]) -> dict[tuple[str, str], Any]:
+        return {(c.replace(a, other[a]), other[a]): values for (c, a), values in figures.items()}
+
+    (here,) = pairs_of(sides(rates, ttfts), None)[1]
+    (there,) = pairs_of(sides(swapped(rates), swapped(ttfts)), None)[1]
+    assert here.agents == there.agents == ("A", "B")
+    assert ratios(here) == pytest.approx({(other[a], of): value for (a, of), value in ratios(there).items()})
     assert here.gain.value == pytest.approx(there.gain.value)
     assert here.fairness.jain == pytest.approx(there.fairness.jain)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from analysis.load.bounds import within
 from analysis.load.words import UNIT, level_words
 from analysis.models import ConfigurationSummary, SweepSummary
 from analysis.models.load import LoadConfiguration, Saturation
@@ -27,14 +28,14 @@ def load_charts(s: Saturation, loads: Sequence[LoadConfiguration]) -> tuple[Char
     where = f" ({s.label})" if s.label else ""
     since = "from the scheduled time" if is_open else "from the sending"
     latency: list[tuple[Series, _Get]] = [
-        (Series(f"p50, {since}", "circle", "main"), lambda one: one.ttft_ms.p50),
-        (Series(f"p99, {since}", "diamond", "amber"), lambda one: one.ttft_ms.p99),
+        (Series(f"p50, {since}", "circle", "main"), lambda one: one.of_all(one.ttft_ms.p50)),
+        (Series(f"p99, {since}", "diamond", "amber"), lambda one: one.of_all(one.ttft_ms.p99)),
     ]
     if is_open:
         latency.append(
             (
                 Series("p99, from the sending (hides the wait)", "ring", "quiet"),
-                lambda one: one.ttft_sent_ms.p99,
+                lambda one: one.of_all(one.ttft_sent_ms.p99),
             )
         )
     output: list[tuple[Series, _Get]] = [
@@ -155,7 +156,7 @@ def _chart(
             value = finite(described.mean)
             if at is None or value is None:
                 continue
-            interval = described.mean_interval
+            interval = within(described.mean_interval)
             words = with_ends(value, interval, unit)
             name = level_words(load.asked, load.over)
             points.append(
@@ -204,7 +205,7 @@ def _without(loads: Sequence[LoadConfiguration], wanted: Sequence[tuple[Series, 
         absent = [load for load in loads if finite(get(load).mean) is None]
         if absent and len(absent) < len(loads):
             names = ", ".join(f"{load.asked:.6g}" for load in absent)
-            yield f"Not drawn, not known: {one.name} at {names}."
+            yield f"Not drawn, not known (of every run): {one.name} at {names}."
 
 
 def _four(number: float) -> str:

@@ -42,6 +42,8 @@ class _Stage:
 def stage_chart(summary: SweepSummary) -> tuple[Block, ...]:
     """Return the chart, or why there is none where calls are."""
     stages = [stage for e in entries(summary) for stage in _stages(e)]
+    if not stages and summary.loads:
+        return ()  # the stage of a load is the load: its figures stand in its section
     if not stages:
         any_call = any(c.call_count for c in summary.configurations)
         return (Paragraph("No chart of the stages: no valid call has a duration."),) if any_call else ()
