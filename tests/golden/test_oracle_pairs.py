@@ -89,7 +89,7 @@ def test_the_report_labels_them(out) -> None:
         "| chimera-homo/test014 | 1 | 1.99× | 99.3 % |"
     )
     row = next(line for line in section.splitlines() if "1.99×" in line)
-    assert row == "| chimera-homo/test014 | 1 | 1.99× | 99.3 % | 0 of 1 runs | collector, insight | +0.93 | −4.31 |"
+    assert row == "| chimera-homo/test014 | 1 | 1.99× | 99.3 % | 0 of 1 runs | +0.93 | −4.31 |"
     assert LEGACY_NOTE in text
     assert "Legacy Figures" in (out / "report.html").read_text(encoding="utf-8")
 
