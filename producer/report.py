@@ -52,4 +52,4 @@ def report(results: Path, out: Path, options: ReportOptions) -> str:
             write_each(summary, out, layout)
     except OSError as error:
         raise ChimeraError(f"can't write the report to {out}: {error}") from None
-    return f"{len(records)} stages, {len(summary.configurations)} configuration(s): {out / 'report.html'}"
+    return f"{len(records)} stages, {len({c.config for c in summary.configurations})} configuration(s): {out / 'report.html'}"

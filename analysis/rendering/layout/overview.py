@@ -47,10 +47,18 @@ def _header(summary: SweepSummary) -> Lines:
             *ended,
             ("Sweep", summary.sweep or "not known (no manifest: aggregated from a results file alone)"),
             ("Models" if len(summary.models) > 1 else "Model", ", ".join(summary.models) or "not recorded"),
-            ("Configurations", str(len(summary.configurations))),
+            ("Configurations", _number(summary)),
             ("Runs planned", _planned(summary)),
         )
     )
+
+
+def _number(summary: SweepSummary) -> str:
+    """How many configurations; where agents ran at the same time, also of how many agents."""
+    names = {c.config for c in summary.configurations}
+    if len(names) == len(summary.configurations):
+        return str(len(names))
+    return f"{len(names)} ({len(summary.configurations)} with each of their agents)"
 
 
 def _cancelled(summary: SweepSummary) -> str:

@@ -72,7 +72,7 @@ def fairness_text(found: Fairness | None) -> str:
     """Jain's index, and of what, where it is not of progress."""
     if found is None:
         return ABSENT
-    return f"{found.jain:.3f}{'' if found.of == 'progress' else ' (of raw rates)'}"
+    return f"{found.jain:.3f}{'' if found.of == 'progress' else ' (of raw figures)'}"
 
 
 def runs_of(pair: PairConfiguration) -> str:
