@@ -13,7 +13,7 @@ class TooSlow(Exception):
 
 def seconds(value: float) -> str:
     """Write a time limit for people; what is left of it is a little less than what was given."""
-    return f"{round(value, 3):g} s"
+    return f"{round(value, 2 if value >= 0.1 else 3):g} s"
 
 
 class Limits:
