@@ -84,7 +84,15 @@ def test_connecting_has_its_own_limit_unless_the_deadline_comes_first(now: list[
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(600.0, "600 s"), (0.19998, "0.2 s"), (0.25, "0.25 s"), (86_400.0, "86400 s")]
+    ("value", "shown"),
+    [
+        (600.0, "600 s"),
+        (0.19998, "0.2 s"),
+        (0.1994, "0.2 s"),
+        (0.0123, "0.012 s"),
+        (0.25, "0.25 s"),
+        (86_400.0, "86400 s"),
+    ],
 )
 def test_limits_in_words(value: float, shown: str) -> None:
     assert seconds(value) == shown
