@@ -45,7 +45,7 @@ from analysis.shown_run import choose
 from analysis.statistics.description import describe
 from analysis.statistics.estimate import SdKind, estimate
 from analysis.statistics.interval import LAST_LOOK
-from analysis.table import Calls, Columns, Values, distinct, first_known, known
+from analysis.table import Columns, Values, distinct, first_known, known
 from analysis.telemetry import telemetry_by_stage
 from analysis.trends import adjust_trends, configuration_trends
 from analysis.verdicts import ttft_verdict, verdict, verdict_of_each
@@ -53,7 +53,7 @@ from contracts.configuration import AgentRole, Configuration
 from contracts.facts import Facts
 from contracts.failures import InputError
 from contracts.manifest import Manifest
-from contracts.records import LOAD_STAGE, REQUEST_STAGE, StageRecord
+from contracts.records import LOAD_STAGE, StageRecord
 from contracts.sweep import RunsSpec
 from contracts.workloads import Workload
 
@@ -140,9 +140,10 @@ def summarise_rows(
     parameters = first_known(stages.parameters)
     if parameters is None and configuration is not None:
         parameters = (role or configuration).parameters.given()
-    texts = same_text(calls, parameters) if REQUEST_STAGE not in calls.stage else ()
     out = excluded(stages, calls, runs_planned)
     method = throughput_method(stages, valid)
+    is_load = method == "output_over_window"
+    texts = () if is_load else same_text(calls, parameters)
     figures = run_figures(calls, method, complete_runs(stages, calls, out), stages, workload)
     shown = choose(stages, calls, records)
     grounded = ground_texts(
@@ -215,9 +216,9 @@ def summarise_rows(
         cold_calls=first(cold, room),
         notes=first(noted, room),
         conditions=conditions(calls, valid, sd),
-        telemetry=telemetry_by_stage(_sampled(stages, valid), sd),
+        telemetry=telemetry_by_stage((_loads(stages) or valid) if is_load else valid, sd),
         same_text=texts,
-        text_hashes=text_hashes(calls) if REQUEST_STAGE not in calls.stage else {},
+        text_hashes={} if is_load else text_hashes(calls),
         calls=kept,
         warmup_calls=kept_warmups,
         left_out=left_out(
@@ -400,10 +401,8 @@ def _agents_told(stages: Columns, config: str, agent: str) -> int | None:
     return told[0] if told else None
 
 
-def _sampled(stages: Columns, valid: Calls) -> Columns:
-    """What was sampled as a whole: a load, whose single requests share all there is, else each valid call."""
-    if LOAD_STAGE not in stages.stage:
-        return valid
+def _loads(stages: Columns) -> Columns:
+    """Return the loads as wholes: what was sampled meanwhile is all requests' together."""
     return Columns([row for row, stage in zip(stages.rows, stages.stage, strict=True) if stage == LOAD_STAGE])
 
 

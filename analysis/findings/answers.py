@@ -29,6 +29,8 @@ ANSWERS = (BEST, MATTERS, NOT_SEEN)
 """What an answer's rule begins with; all other rules are about distrust."""
 
 
+_OF_AGENTS = "Choose a configuration by what all agents make of it together (All together, tok/s) and by what each loses."
+_OF_LOADS = "Promise no more than the highest load that is kept up with in every run, and quote latencies at that load."
 _MANY = 20
 """Configurations that are not told apart from the first, from which choosing between them is no advice."""
 _AGAIN = 10
@@ -43,29 +45,19 @@ def fastest(summary: SweepSummary) -> Iterator[Finding]:
     ranked = [entry for entry in summary.ranking if entry.rank is not None]
     if not ranked:
         return
+    if not summary.is_choice:
+        yield Finding(
+            rule=f"{BEST}:{THROUGHPUT.short}",
+            severity="note",
+            text=summary.verdict,
+            evidence=(),
+            advice=_OF_AGENTS if summary.pair_configurations else _OF_LOADS,
+            configurations=(),
+        )
+        return
     by_key = {(c.config, c.agent): c for c in summary.configurations}
     first = by_key[ranked[0].config, ranked[0].agent]
     several = several_agents(summary.configurations)
-    if summary.pair_configurations:
-        yield Finding(
-            rule=f"{BEST}:{THROUGHPUT.short}",
-            severity="note",
-            text=summary.verdict,
-            evidence=(),
-            advice="Choose a configuration by what all agents make of it together (All together, tok/s) and by what each loses.",
-            configurations=(),
-        )
-        return
-    if summary.loads:
-        yield Finding(
-            rule=f"{BEST}:{THROUGHPUT.short}",
-            severity="note",
-            text=summary.verdict,
-            evidence=(),
-            advice="Promise no more than the highest load that is kept up with in every run, and quote latencies at that load.",
-            configurations=(),
-        )
-        return
     evidence = [_figure(first, THROUGHPUT, several)]
     if len(ranked) > 1:
         second = by_key[ranked[1].config, ranked[1].agent]
@@ -126,9 +118,7 @@ def best_means(summary: SweepSummary) -> Iterator[tuple[Metric, ConfigurationSum
 
     Of throughput the first of the ranking; where clean ones rank first, none with degenerate calls.
     """
-    if (
-        summary.pair_configurations or summary.loads
-    ):  # nobody chooses between agents at the same time, or between loads
+    if not summary.is_choice:
         return
     clean = summary.ranking_rule == "clean-first"
     for metric in _OF_MATTER:

@@ -94,11 +94,7 @@ def degenerate(summary: SweepSummary) -> Iterator[Finding]:
 
 def truncated(summary: SweepSummary) -> Iterator[Finding]:
     # The answers of a load are cut at the length that it asks for.
-    cut = [
-        c
-        for c in summary.configurations
-        if c.outcomes.get("truncated") and c.over_runs.throughput_method != "output_over_window"
-    ]
+    cut = [c for c in summary.configurations if c.outcomes.get("truncated") and not c.is_load]
     if not cut:
         return
     several = several_agents(summary.configurations)

@@ -15,7 +15,7 @@ def prompts_differ(summary: SweepSummary) -> Iterator[Finding]:
     """TTFT holds the prompt's processing, so that it compares only equal prompts. Agents and models are kept apart."""
     groups: dict[tuple[str, str | None, str], list[tuple[float, ConfigurationSummary]]] = {}
     for c in summary.configurations:
-        if c.over_runs.throughput_method == "output_over_window":
+        if c.is_load:
             continue  # prompts of a load are drawn; which are counted depends on the load
         for stage, length in c.prompt_tokens.items():
             groups.setdefault((c.agent, c.model, stage), []).append((length, c))

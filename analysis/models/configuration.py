@@ -142,6 +142,11 @@ class ConfigurationSummary(Strict):
     a large sweep can be read at all (:mod:`analysis.room`). Every figure counts them; ``stages.jsonl`` holds them."""
 
     @property
+    def is_load(self) -> bool:
+        """Whether its runs are loads: many requests each."""
+        return self.over_runs.throughput_method == "output_over_window"
+
+    @property
     def call_count(self) -> int:
         """How many calls were measured, those that are left out among them."""
         return sum(self.outcomes.values())

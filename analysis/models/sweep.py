@@ -141,3 +141,8 @@ class SweepSummary(Strict):
     provenance: Provenance | None = None
     """What all of this comes from, and how to do it again."""
     configurations: tuple[ConfigurationSummary, ...]
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether one chooses between its configurations by their rank: not between agents at the same time, nor between loads."""
+        return not (self.pair_configurations or self.loads)

@@ -19,7 +19,7 @@ from analysis.rendering.document import (
     Verbatim,
 )
 from analysis.rendering.layout.findings import findings_blocks, findings_of
-from analysis.rendering.layout.load_runs import is_load, load_runs_sections
+from analysis.rendering.layout.load_runs import load_runs_sections
 from analysis.rendering.layout.provenance import provenance_section
 from analysis.rendering.layout.words import NOT_RECORDED
 from analysis.rendering.layout.workflow import captured, summary_blocks, text_blocks
@@ -136,7 +136,7 @@ def _metrics(c: ConfigurationSummary) -> tuple[Block, ...]:
     """The seed's seven figures, of the run that is shown; then over all runs. Of loads those of each run and over them."""
     if c.shown is None:
         return (_NO_RUN,)
-    if is_load(c):
+    if c.is_load:
         return load_runs_sections(c) or (_NO_RUN,)
     run = c.shown.run
     calls = [call for call in c.calls if call.run == run and call.valid]

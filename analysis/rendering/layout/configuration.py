@@ -19,7 +19,7 @@ from analysis.rendering.document import (
 )
 from analysis.rendering.layout.findings import findings_blocks, findings_of
 from analysis.rendering.layout.grounding import grounding_sections
-from analysis.rendering.layout.load_runs import is_load, load_runs_sections
+from analysis.rendering.layout.load_runs import load_runs_sections
 from analysis.rendering.layout.metrics import aggregate_section, calls_section, statistics_section
 from analysis.rendering.layout.over_runs import over_runs_sections
 from analysis.rendering.layout.provenance import provenance_section
@@ -48,7 +48,7 @@ def configuration_blocks(c: ConfigurationSummary, sweep: SweepSummary) -> tuple[
         aggregate_section(c),
         Section("Excluded", (_excluded(c), *left_out_words(c, "excluded", "exclusion"))),
         *_notes(c),
-        *(load_runs_sections(c) if is_load(c) else _of_the_agent(c)),
+        *(load_runs_sections(c) if c.is_load else _of_the_agent(c)),
         *grounding_sections(c),
         *_same_text(c),
         *telemetry_sections(c),

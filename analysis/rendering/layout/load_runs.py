@@ -24,11 +24,6 @@ _TITLES = {
 }
 
 
-def is_load(c: ConfigurationSummary) -> bool:
-    """Whether its runs are loads."""
-    return c.over_runs.throughput_method == "output_over_window"
-
-
 def load_runs_sections(c: ConfigurationSummary) -> tuple[Section, ...]:
     """Return the figures of each run's load, and those over runs; nothing where no run was recorded."""
     steps = [(run, step) for run in c.over_runs.runs for step in run.steps]

@@ -40,8 +40,8 @@ class _Placed:
 
 def pareto_chart(summary: SweepSummary) -> tuple[Block, ...]:
     """Return the chart; of fewer than two configurations nothing, or why there is none."""
-    if len(summary.configurations) < 2 or summary.pair_configurations or summary.loads:
-        return ()  # nobody chooses between agents at the same time, or between loads
+    if len(summary.configurations) < 2 or not summary.is_choice:
+        return ()
     placed = _placed(summary)
     if len(placed) < 2:
         return (Paragraph(f"No chart of throughput against TTFT: {_WITHOUT}."),)
