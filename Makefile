@@ -4,6 +4,7 @@ SLOTS ?= 1
 REPETITIONS ?= 3
 SEED ?= 1
 BIN = .venv/bin
+COMPILE = $(BIN)/python -m uv pip compile pyproject.toml requirements/build.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
@@ -35,5 +36,6 @@ chaos:                ## Sweeps of 500 jobs under a seeded mix of faults (REPETI
 	@$(BIN)/python -m benchmarks.chaos --repetitions $(REPETITIONS) --seed $(SEED)
 
 lock:                 ## Write the lock files anew
-	@$(BIN)/python -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra local --extra parquet --quiet -o requirements/demo.lock requirements/build.in
-	@$(BIN)/python -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra local --extra parquet --extra dev --quiet -o requirements/dev.lock requirements/build.in
+	@$(COMPILE) -o requirements/runtime.lock
+	@$(COMPILE) --extra local --extra parquet -o requirements/demo.lock
+	@$(COMPILE) --extra local --extra parquet --extra dev -o requirements/dev.lock

@@ -18,11 +18,11 @@ from dispatch.steward import Steward
 from producer.broker import find_broker, given_broker, home, need_broker
 from producer.differences import differences
 from producer.embedded import Embedded, check_slots_asked
+from producer.execution import begin_generation, carry_out, take_up
 from producer.follow import following, is_followed
 from producer.plan import Plan, make_plan
 from producer.progress import say_line
 from producer.results import check_writable
-from producer.run import begin_generation, carry_out, take_up
 from producer.status import executions
 from producer.sweep_file import load
 

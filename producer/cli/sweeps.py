@@ -74,8 +74,8 @@ def run(
     """Run a sweep, or resume it where it is unfinished, and write its report."""
     from producer.broker import given_broker
     from producer.embedded import hand_on_further
+    from producer.execution import RunOptions, run
     from producer.progress import say_line
-    from producer.run import RunOptions, run
 
     _end_by_interrupt()
     hand_on_further(also, given_broker(broker))

@@ -163,7 +163,8 @@ def test_a_real_model_under_a_load(shell: Shell, local_model: None) -> None:
     requests = [s for s in read_stages(folder) if s.stage == "request"]
     assert [r.request for r in sorted(requests, key=lambda r: r.due_ns or 0)] == list(range(1, 9))
     for request in requests:
-        assert request.outcome == "truncated", request.reason
+        # After words without sense a small model may write six tokens of white space.
+        assert request.outcome in ("truncated", "degenerate"), request.reason
         assert request.tokens == 6 and request.tokens_source == "server"
         # One word is about one token; the server adds one or two of its own.
         assert request.prompt_tokens is not None and 20 <= request.prompt_tokens <= 30

@@ -20,8 +20,8 @@ from contracts.settings import BROKER, HOME
 from contracts.store import Store
 from producer import follow
 from producer.control import ControlOptions, cancel, pause, resume
+from producer.execution import begin_generation, take_up
 from producer.follow import following, is_followed
-from producer.run import begin_generation, take_up
 from tests.support.care import Care
 from tests.support.cluster import wait_for
 from tests.support.rounds import Execution
