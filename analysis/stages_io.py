@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from analysis.files import json_text, write_parts
+from contracts.base import SCHEMA_VERSION
 from contracts.failures import InputError
 from contracts.records import COLUMNS_REQUIRED, StageRecord
 
@@ -244,6 +245,8 @@ def _record(path: Path, line: int, what: str, fields: dict[str, Any]) -> StageRe
 
 def _reason(what: str, error: ErrorDetails) -> str:
     kind, value = error["type"], _shown(error["input"])
+    if error["loc"] == ("schema_version",):
+        return f"{value}: another version of Chimera wrote it, this one reads {SCHEMA_VERSION}: use that version, or measure again"
     if kind == "extra_forbidden":
         return f"unknown; the {what}s are: {', '.join(StageRecord.model_fields)}"
     if kind == "finite_number":

@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +130,8 @@ def _bare(folder: Path, environment: dict[str, str], server: str, jobs: int) -> 
 
 _MEASURED: dict[str, Callable[[Path, dict[str, str], str, int], list[float]]] = {
     "celery": _bare,
-    "nothing": lambda *arguments: _sweep(*arguments, empty=True),
-    "job": lambda *arguments: _sweep(*arguments, empty=False),
+    "nothing": partial(_sweep, empty=True),
+    "job": partial(_sweep, empty=False),
 }
 
 

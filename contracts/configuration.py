@@ -33,15 +33,25 @@ class Parameters(Strict):
     """Request parameters by Ollama's names, and the load; ``None`` is "not sent": the server's default holds."""
 
     num_gpu: NumGpu | None = None
+    """Layers of the model on the GPU; the server clamps it to those that the model has. Unit: layers. Example: ``24``."""
     num_ctx: NumCtx | None = None
+    """Context length; a longer prompt is cut by the server. Unit: tokens. Example: ``4096``."""
     temperature: Temperature | None = None
+    """How much chance the sampler has; 0: none. Example: ``0.2``."""
     top_p: TopP | None = None
+    """The sampler takes the likeliest tokens that together have this probability. Example: ``0.9``."""
     top_k: TopK | None = None
+    """The sampler takes so many of the likeliest tokens. Unit: tokens. Example: ``40``."""
     repeat_penalty: RepeatPenalty | None = None
+    """Divides the likelihood of what was said already; 1: no penalty. Example: ``1.1``."""
     num_predict: NumPredict | None = None
+    """Length limit of one answer. Unit: tokens. Example: ``256``."""
     seed: SamplerSeed | None = None
+    """Of the server's sampler. Example: ``7``."""
     concurrency: Concurrency | None = None
+    """Load of the workload ``prompts``: a closed loop of so many users. Unit: requests at a time. Example: ``8``."""
     rate: Rate | None = None
+    """Load of the workload ``prompts``: an open loop. Unit: requests/s. Example: ``2.5``."""
 
     def given(self) -> dict[str, int | float]:
         """Return what is asked for, by name."""

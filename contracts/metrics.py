@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: how they are served, and those of the whole cluster, read from the store.
+"""Metrics for Prometheus: how they are served beside checks of health, and those of the whole cluster, read from the store.
 
 Labels are pools, slots, queues, sweeps with their executions, and outcome words; never configurations or jobs: of
 these there may be 100,000. What is not known is absent.
@@ -6,15 +6,19 @@ these there may be 100,000. What is not known is absent.
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
-from wsgiref.simple_server import WSGIServer
+from typing import cast
+from wsgiref.simple_server import WSGIRequestHandler
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import redis
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
@@ -45,29 +49,52 @@ GONE_S = 3600.0
 
 BREAKER_STATES = ("closed", "half-open", "open")
 
+Check = Callable[[], str | None]
+"""Returns what is wrong, in one line; ``None``: nothing. It must be quick and must not raise."""
+
 
 class MetricsServer:
-    """Serves metrics until it is stopped; use it as a context manager or not at all.
+    """Serves metrics, and checks by their path, until it is stopped; use it as a context manager or not at all.
+
+    Args:
+        collectors: Of the metrics; any path shows them that is none of a check.
+        port: 0: any free one.
+        address: To listen on.
+        checks: Path → check: HTTP 200, or 503 with what is wrong.
 
     Raises:
         SetupError: on creation, where the port can't be listened on.
     """
 
-    def __init__(self, collectors: Iterable[Collector], port: int, address: str = LOOPBACK) -> None:
+    def __init__(
+        self,
+        collectors: Iterable[Collector],
+        port: int,
+        address: str = LOOPBACK,
+        checks: Mapping[str, Check] | None = None,
+    ) -> None:
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         for collector in collectors:
             registry.register(collector)
         try:
-            self._server: WSGIServer
-            self._server, self._thread = start_http_server(port, address, registry)
+            self._server = _Server((address, port), _Quiet)
         except OSError as error:
             raise SetupError(
                 f"metrics can't be served at {address}:{port}: {error.strerror or error}; "
                 "give another one with --metrics-port and --metrics-address"
             ) from None
+        metrics, asked = make_wsgi_app(registry), checks or {}
+
+        def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+            check = asked.get(environ["PATH_INFO"])
+            return metrics(environ, start) if check is None else _checked(check, start)
+
+        self._server.set_app(answer)
         self.port = int(self._server.server_port)
         """The one that is listened on, where 0 was asked for."""
+        self._thread = threading.Thread(target=self._server.serve_forever, name="metrics server", daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
         self._server.shutdown()
@@ -83,14 +110,37 @@ class MetricsServer:
         self.stop()
 
 
-def serve_store(url: str, port: int, address: str = LOOPBACK) -> MetricsServer:
-    """Serve the cluster's metrics, read from the store at ``url`` when they are asked for.
+class _Server(ThreadingWSGIServer):
+    def __init__(self, where: tuple[str, int], handler: type[WSGIRequestHandler]) -> None:
+        found = socket.getaddrinfo(*where, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        self.address_family = found[0][0]
+        super().__init__(cast(tuple[str, int], found[0][4]), handler)
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing: a line for each request drowns the rest."""
+
+
+def _checked(check: Check, start: StartResponse) -> Iterable[bytes]:
+    problem = check()
+    start(
+        "200 OK" if problem is None else "503 Service Unavailable",
+        [("Content-Type", "text/plain; charset=utf-8")],
+    )
+    return [f"{problem or 'ok'}\n".encode()]
+
+
+def serve_store(
+    url: str, port: int, address: str = LOOPBACK, checks: Mapping[str, Check] | None = None
+) -> MetricsServer:
+    """Serve the cluster's metrics, read from the store at ``url`` when they are asked for, and checks.
 
     Raises:
         SetupError: The port can't be listened on.
     """
     # A client of its own that gives up at once: a scrape must not wait for a Redis that is away.
-    return MetricsServer([StoreCollector(Store(connect(url, retries=0)))], port, address)
+    return MetricsServer([StoreCollector(Store(connect(url, retries=0)))], port, address, checks)
 
 
 class StoreCollector(Collector):

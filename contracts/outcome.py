@@ -199,4 +199,5 @@ class JobOutcome(Strict):
 
     def receipt(self) -> dict[str, Any]:
         """Return what the Celery task returns: tiny, msgpack-able."""
-        return {"job_id": self.job_id, "failed": self.failed}
+        told: dict[str, Any] = {"job_id": self.job_id, "failed": self.failed}
+        return told if self.why is None else {**told, "why": self.why}

@@ -34,8 +34,19 @@ def _duration_s(value: Any) -> Any:
     return float(value)
 
 
-Fraction = Annotated[float, BeforeValidator(_fraction)]
+_WrittenFraction = (
+    Annotated[float, Field(gt=0, lt=1)] | Annotated[str, Field(pattern=f"^{_PERCENT.pattern}$")]
+)
+_WrittenDuration = (
+    Annotated[float, Field(gt=0, le=365 * 86_400)] | Annotated[str, Field(pattern=f"^{_DURATION.pattern}$")]
+)
+
+Fraction = Annotated[float, BeforeValidator(_fraction, json_schema_input_type=_WrittenFraction)]
 """Between 0 and 1; written as such or in per cent."""
 
-Duration = Annotated[float, BeforeValidator(_duration_s), Field(gt=0, le=365 * 86_400)]
+Duration = Annotated[
+    float,
+    BeforeValidator(_duration_s, json_schema_input_type=_WrittenDuration),
+    Field(gt=0, le=365 * 86_400),
+]
 """s; written as such or with its unit: s, min, h, d."""

@@ -48,8 +48,14 @@ def check(client: redis.Redis, url: str) -> None:
     try:
         client.ping()
     except redis.AuthenticationError as error:
-        raise BrokerError(f"Redis at {redacted(url)} refuses the password: {error}") from None
+        raise BrokerError(
+            f"Redis at {redacted(url)} refuses the password: {error}. Correct it in CHIMERA_BROKER or --broker"
+        ) from None
     except redis.exceptions.NoPermissionError as error:
-        raise BrokerError(f"Redis at {redacted(url)} denies this user what Chimera needs: {error}") from None
+        raise BrokerError(
+            f"Redis at {redacted(url)} denies this user what Chimera needs: {error}. docs/security.md has the rules of each user"
+        ) from None
     except redis.RedisError as error:
-        raise BrokerError(f"Redis at {redacted(url)} can't be reached: {error}") from None
+        raise BrokerError(
+            f"Redis at {redacted(url)} can't be reached: {str(error).rstrip('.')}. Start it, or correct CHIMERA_BROKER or --broker"
+        ) from None

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from contracts.failures import InputError, SetupError
-from contracts.workloads import NAME_PATTERN
+from contracts.names import NAME_PATTERN
 
 BROKER = "CHIMERA_BROKER"
 """``redis://[user:password@]host:port/db``: broker, result backend and result store."""
@@ -26,6 +26,8 @@ SIGNING_KEY_FILE = "CHIMERA_SIGNING_KEY_FILE"
 """File of the keys by which messages are signed, a line each; the first signs, all are accepted."""
 FLOWER_AUTH = "CHIMERA_FLOWER_AUTH"
 """``user:password``, several separated by commas, that Flower asks for."""
+FLOWER_STATE = "CHIMERA_FLOWER_STATE"
+"""File in which Flower keeps what it shows; without it a restart of Flower forgets."""
 
 SERVER = "CHIMERA_SERVER"
 """URL of the slot's model server; in the arguments everybody on the machine could read its password."""

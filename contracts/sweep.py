@@ -52,26 +52,30 @@ class Timeouts(Strict):
     """How long each part of a call may take, s; ``None``: only the job's deadline ends it."""
 
     connect: Seconds = 5.0
+    """To be connected. Unit: s. Example: ``2``."""
     first_token: Seconds | None = None
-    """From sending to the first frame with text (or reasoning text)."""
+    """From sending to the first frame with text (or reasoning text). Unit: s. Example: ``60``."""
     between_tokens: Seconds | None = None
-    """Between two frames, once the first token has come."""
+    """Between two frames, once the first token has come. Unit: s. Example: ``10``."""
     call: Seconds | None = None
-    """From sending to the end."""
+    """From sending to the end. Unit: s. Example: ``120``."""
 
 
 class ServerSpec(Strict):
     """Which protocol the model server speaks. *Where* it is belongs to the worker's slot."""
 
     kind: ServerKind
+    """Its protocol: vLLM, SGLang and others with an OpenAI API are ``openai``. Example: ``ollama``."""
     api: Literal["chat", "completions"] = "chat"
-    """For ``openai``: ``/v1/chat/completions`` or ``/v1/completions``."""
+    """For ``openai``: ``/v1/chat/completions`` or ``/v1/completions``. Example: ``completions``."""
     prompt_cache: bool | None = None
-    """``False`` asks llama.cpp not to reuse a prompt's prefix, so that every run pays its prefill."""
+    """``false`` asks llama.cpp not to reuse a prompt's prefix, so that every run pays its prefill; not given: the
+    server's default. Example: ``false``."""
     timeouts: Timeouts = Timeouts()
+    """How long each part of a call may take. Example: ``{first_token: 60, between_tokens: 10}``."""
     retries: Annotated[int, Field(ge=0, le=10, strict=True)] = 2
     """How often a call is sent again where the server did not begin with it: the connection could not be made,
-    or HTTP 429 or 503. Every sending is kept."""
+    or HTTP 429 or 503. Every sending is kept. Example: ``0``."""
 
 
 Warmup = Annotated[int, Field(ge=0, le=100, strict=True)] | Literal["unload"]
@@ -84,14 +88,16 @@ class OrderSpec(Strict):
     """``blocks``: one run of every configuration per block, shuffled, so that drift hits all alike. ``plots``: the
     configurations that need no reload of the server between them run together, as the whole plots of a split-plot
     design. ``auto``: plots where an axis that makes the server reload has several values and the model stays loaded between
-    runs (not with ``warmup: unload``), else blocks."""
+    runs (not with ``warmup: unload``), else blocks. Example: ``blocks``."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """Of the order: another seed is another order. Example: ``7``."""
     loads: Annotated[int, Field(ge=1, le=10_000, strict=True)] | None = None
-    """Of plots: how often each is loaded, its runs shared out; ``None``: 3, or the number of runs where that is less.
-    With one load, a difference between plots can't be told from a difference between loads."""
+    """Of plots: how often each is loaded, its runs shared out; not given: 3, or the number of runs where that is less.
+    With one load, a difference between plots can't be told from a difference between loads. Example: ``2``."""
     placement: Literal["any", "balanced"] = "any"
     """``any``: the next free slot of the pool takes the next job. ``balanced``: each configuration's runs are shared
-    out over all slots that are live at the start, each with its own queue, so that hosts can be compared."""
+    out over all slots that are live at the start, each with its own queue, so that hosts can be compared.
+    Example: ``balanced``."""
 
 
 UntilMetric = Literal["throughput", "ttft", "itl", "duration", "energy"]
@@ -105,16 +111,16 @@ class RunsSpec(Strict):
     """Run until precise: after each block only the configurations that still need runs get another one."""
 
     min: Annotated[int, Field(ge=2, le=10_000, strict=True)] = 3
-    """Runs that every configuration gets. One run by itself shows no spread."""
+    """Runs that every configuration gets. One run by itself shows no spread. Unit: runs. Example: ``3``."""
     max: Annotated[int, Field(ge=3, le=10_000, strict=True)] = 30
-    """Runs that no configuration goes beyond. Of fewer than three no precision is known."""
+    """Runs that no configuration goes beyond. Of fewer than three no precision is known. Unit: runs. Example: ``20``."""
     until: Annotated[dict[UntilMetric, Fraction], Field(min_length=1)]
     """Metric → half-width of its confidence interval, as a fraction of the mean, that is precise enough; a
-    configuration is precise when all of them are."""
+    configuration is precise when all of them are. Unit: fraction, or %. Example: ``{throughput: 1%, ttft: 5%}``."""
     max_jobs: Annotated[int, Field(ge=1, strict=True)] | None = None
-    """Jobs of the whole sweep: a block that would go beyond it is not begun."""
+    """Of the whole sweep: a block that would go beyond it is not begun. Unit: jobs. Example: ``100``."""
     max_time: Duration | None = None
-    """s; no block is begun when jobs have been running for so long."""
+    """No block is begun when jobs have been running for so long. Unit: s, or with its unit. Example: ``2h``."""
 
     @model_validator(mode="after")
     def _ordered(self) -> RunsSpec:
@@ -144,6 +150,7 @@ class Axes(Strict):
     """The swept parameters, each with its values; ``default`` among them leaves the server's own."""
 
     model: tuple[NonEmpty, ...] | None = Field(None, min_length=1)
+    """Models by the server's names. Example: ``["gemma3:1b", "gemma3:4b"]``."""
     num_gpu: tuple[NumGpu | None, ...] | None = Field(None, min_length=1)
     num_ctx: tuple[NumCtx | None, ...] | None = Field(None, min_length=1)
     temperature: tuple[Temperature | None, ...] | None = Field(None, min_length=1)
@@ -153,15 +160,15 @@ class Axes(Strict):
     num_predict: tuple[NumPredict | None, ...] | None = Field(None, min_length=1)
     seed: tuple[SamplerSeed | None, ...] | None = Field(None, min_length=1)
     concurrency: tuple[Concurrency, ...] | None = Field(None, min_length=1)
-    """Requests at a time, of the workload ``prompts``."""
     rate: tuple[Rate, ...] | None = Field(None, min_length=1)
-    """Requests per second, of the workload ``prompts``."""
 
     @field_validator("*", mode="before")
     @classmethod
     def _list(cls, value: Any) -> Any:
-        if value is None or not isinstance(value, list | tuple):
-            raise ValueError(f"must be a list, such as [{'' if value is None else value}]")
+        if value is None:
+            raise ValueError("holds no value: give a list, or leave the axis out")
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"must be a list, such as [{value}]")
         return _default_is_none(value)
 
     @field_validator("*")
@@ -185,6 +192,7 @@ class Point(Parameters):
     """Values for some axes, as ``include`` and ``exclude`` list them."""
 
     model: NonEmpty | None = None
+    """A model by the server's name. Example: ``"gemma3:1b"``."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -205,31 +213,43 @@ class SweepSpec(Strict):
     """One experiment, as written in one YAML file."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
+    """Version of the file's form; it need not be written. Example: ``1``."""
     name: Name
+    """What the sweep is called: its results are in a folder of that name. Example: ``temperature``."""
     workload: Workload
+    """What a job does. Example: ``{kind: agent, paths: [corpus]}``."""
     server: ServerSpec
+    """Which protocol the model server speaks: the kind alone, or a mapping. Example: ``ollama``."""
     model: NonEmpty | None = None
-    """The model of every configuration, unless ``model`` is an axis."""
+    """The model of every configuration by the server's name, unless ``model`` is an axis. Example: ``"gemma3:1b"``."""
     axes: Axes = Axes()
+    """What is swept: every combination of the values is a configuration. Example: ``{temperature: [0.2, 0.8]}``."""
     include: tuple[Point, ...] = ()
-    """Configurations added to the product of the axes; an axis not named is the server's default."""
+    """Configurations added to the product of the axes; an axis not named is the server's default.
+    Example: ``[{temperature: default}]``."""
     exclude: tuple[Point, ...] = ()
-    """Partial points: every configuration that agrees with one of them is left out."""
+    """Partial points: every configuration that agrees with one of them is left out.
+    Example: ``[{num_ctx: 4096, temperature: 0.8}]``."""
     runs: RunsOrUntil = 3
-    """Of every configuration: a number, or how to run until precise."""
+    """Of every configuration: a number, or how to run until precise. Unit: runs. Example: ``5``."""
     baseline: Point | None = None
-    """The configuration that the others are compared with: as many axes as name one and no other."""
+    """The configuration that the others are compared with: as many axes as name one and no other; not given: the
+    server's defaults where they are a configuration, else the first. Example: ``{temperature: 0.2}``."""
     warmup: Warmup = 1
     """Before each run: so many warm-up calls (measured, stored, kept apart), or ``unload`` the model, so that
-    every run begins cold."""
+    every run begins cold. Unit: calls. Example: ``unload``."""
     order: OrderSpec = OrderSpec()
+    """In which order the jobs run, and on which slots. Example: ``{kind: blocks, seed: 7}``."""
     deadline: Annotated[float, Field(gt=0, le=86_400, strict=True)] = 600.0
-    """Seconds that one job may take, warm-up included; then its running call is a ``timeout``."""
+    """How long one job may take, warm-up included; then its running call is a ``timeout``. Unit: s. Example: ``300``."""
     pool: Name = "default"
+    """The slots that may measure it: those of the workers that were started with this pool. Example: ``rtx4080``."""
     priority: Annotated[int, Field(ge=0, le=9, strict=True)] = 5
-    """Of sweeps in one pool, jobs of the one with the higher priority are taken first; equal ones share the slots."""
+    """Of sweeps in one pool, jobs of the one with the higher priority are taken first; equal ones share the slots.
+    Example: ``8``."""
     ranking: Literal["clean-first", "speed"] = "clean-first"
-    """``clean-first``: a configuration with degenerate answers never stands above one without."""
+    """``clean-first``: a configuration with degenerate answers never stands above one without. ``speed``: by
+    throughput alone. Example: ``speed``."""
 
     @property
     def first_runs(self) -> int:
@@ -260,7 +280,7 @@ class SweepSpec(Strict):
         """Most jobs of the whole sweep, where it has such a limit."""
         return self.runs.max_jobs if isinstance(self.runs, RunsSpec) else None
 
-    @field_validator("server", mode="before")
+    @field_validator("server", mode="before", json_schema_input_type=ServerKind | ServerSpec)
     @classmethod
     def _server_shorthand(cls, value: Any) -> Any:
         return {"kind": value} if isinstance(value, str) else value
@@ -332,5 +352,5 @@ class SweepSpec(Strict):
     @model_validator(mode="after")
     def _one_model(self) -> SweepSpec:
         if (self.model is None) == (self.axes.model is None):
-            raise ValueError("give the model once: as 'model' or as the axis 'axes.model'")
+            raise ValueError("model: give the model once: as 'model' or as the axis 'axes.model'")
         return self

@@ -42,8 +42,8 @@ def need_broker(option: str | None) -> str:
     url = find_broker(option)
     if url is None:
         raise SetupError(
-            f"no broker: give --broker redis://…, or set {BROKER}; "
-            f"no 'chimera run' with an embedded Redis runs in {home()}"
+            f"no broker: give --broker redis://…, or set {BROKER}; no 'chimera run' with an embedded Redis runs in "
+            f"{home()}: be in the folder that one was started in while it runs"
         )
     return url
 

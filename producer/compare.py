@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -38,19 +36,12 @@ from analysis.rendering.layout.comparison import (
 from analysis.rendering.markdown import render_document as markdown
 from analysis.rendering.plain import one_line
 from analysis.results_folder import read_facts, read_results
-from contracts.failures import ChimeraError, InputError, SetupError
+from contracts.failures import InputError, SetupError
 from producer.progress import say_line
 
 MOST_ROWS = 60
 """More are printed only where a difference is claimed: the files hold all."""
-PIPE_WIDTH = 160
 _STYLES = {"worse": "red", "better": "green"}
-
-
-class NotCompared(ChimeraError):
-    """The comparison could not be made for no fault of the results."""
-
-    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -79,33 +70,18 @@ def compare(options: CompareOptions) -> ComparisonOfResults:
 
     Raises:
         InputError: a result can't be read, or a threshold, a metric or a name of ``--allow`` is wrong.
-        NotCompared: a defect; its exit code is not the regression's.
     """
-    with _never_a_regression():
-        thresholds = parse_thresholds(options.fail_on)
-        return compare_results(
-            _result(options.baseline),
-            _result(options.candidate),
-            allow=parse_allow(options.allow),
-            thresholds=thresholds,
-            metrics=parse_metrics(options.metrics, thresholds),
-            made_at=datetime.now(UTC),
-            chimera=_version(),
-            command=options.command,
-        )
-
-
-@contextmanager
-def _never_a_regression() -> Iterator[None]:
-    """A defect ends with exit code 2: 1 says that there is a regression."""
-    try:
-        yield
-    except ChimeraError:
-        raise
-    except Exception as error:
-        if os.environ.get("CHIMERA_DEBUG"):
-            raise
-        raise NotCompared(f"{type(error).__name__}: {error} (CHIMERA_DEBUG=1 shows where)") from error
+    thresholds = parse_thresholds(options.fail_on)
+    return compare_results(
+        _result(options.baseline),
+        _result(options.candidate),
+        allow=parse_allow(options.allow),
+        thresholds=thresholds,
+        metrics=parse_metrics(options.metrics, thresholds),
+        made_at=datetime.now(UTC),
+        chimera=_version(),
+        command=options.command,
+    )
 
 
 def parse_allow(texts: Iterable[str]) -> frozenset[Allowable]:
@@ -135,20 +111,21 @@ def write(result: ComparisonOfResults, folder: Path) -> list[Path]:
     Raises:
         SetupError: the folder can't be written.
     """
-    with _never_a_regression():
-        document = comparison_document(result)
-        texts = {
-            "compare.md": markdown(document),
-            "compare.html": html(document),
-            "compare.json": render_json(result),
-        }
+    document = comparison_document(result)
+    texts = {
+        "compare.md": markdown(document),
+        "compare.html": html(document),
+        "compare.json": render_json(result),
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             write_atomically(folder / name, text)
     except OSError as error:
         # Not exit code 1, which says that there is a regression.
-        raise SetupError(f"can't write to {folder}: {error.strerror or error}") from None
+        raise SetupError(
+            f"can't write to {folder}: {error.strerror or error}; give another folder with --out"
+        ) from None
     return [folder / name for name in texts]
 
 
@@ -164,12 +141,6 @@ def show(result: ComparisonOfResults, console: Console) -> None:
         say_line(console, one_line(line))
     for warning in result.warnings:
         say_line(console, one_line(f"distrust: {warning}"))
-
-
-def wide_console() -> Console:
-    """Return a console that does not break a table to 80 columns where nobody sees the width."""
-    console = Console()
-    return console if console.is_terminal else Console(width=PIPE_WIDTH)
 
 
 def _table(rows: Sequence[ComparisonRow]) -> Table:

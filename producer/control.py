@@ -13,7 +13,7 @@ from contracts.failures import InputError, SetupError, SweepIncomplete
 from contracts.manifest import Manifest
 from contracts.queues import job_task_id
 from contracts.redis_client import check, connect
-from contracts.store import LIVE, Store
+from contracts.store import LIVE, Status, Store
 from dispatch.steward import Steward
 from producer.broker import find_broker, given_broker, home, need_broker
 from producer.differences import differences
@@ -40,25 +40,36 @@ class ControlOptions:
     """Embedded: with what it is resumed; not given: with what it was begun."""
 
 
-def pause(options: ControlOptions, console: Console) -> None:
+@dataclass(frozen=True)
+class Steered:
+    """The execution that was meant, and what became of it."""
+
+    execution: str
+    sweep: str
+    folder: Path | None = None
+    """Of its results; ``None``: this command writes none."""
+
+
+def pause(options: ControlOptions, console: Console) -> Steered:
     """Measure nothing new of an execution; the jobs that run are finished.
 
     Raises:
         InputError: it does not run.
     """
     store, _ = _store(options.broker)
-    for execution in executions(store, options.which):
-        store.ask_for_pause(execution, True)
-        status = store.set_status(execution, "paused", after=("running",))
-        if status != "paused":
-            raise InputError(f"{execution} can't be paused: it is {status}")
-        line = f"{execution} is paused: jobs that run are finished; go on with 'chimera resume {execution}'"
-        store.tell(execution, line)
-        say_line(console, line)
+    (execution,) = executions(store, options.which)
+    store.ask_for_pause(execution, True)
+    status = store.set_status(execution, "paused", after=("running",))
+    if status != "paused":
+        raise InputError(f"{execution} can't be paused: it is {_over(status)}")
+    line = f"{execution} is paused: jobs that run are finished; go on with 'chimera resume {execution}'"
+    store.tell(execution, line)
+    say_line(console, line)
+    return Steered(execution, _manifest(store, execution).sweep)
 
 
-def cancel(options: ControlOptions, console: Console, *, now: bool, wait: bool) -> Path | None:
-    """End an execution; its report is of what was measured, and names what is missing. Return its results folder.
+def cancel(options: ControlOptions, console: Console, *, now: bool, wait: bool) -> Steered:
+    """End an execution; its report is of what was measured, and names what is missing.
 
     ``now``: jobs that run are killed, not finished. ``wait``: for the report.
 
@@ -67,13 +78,13 @@ def cancel(options: ControlOptions, console: Console, *, now: bool, wait: bool) 
     """
     store, url = _store(options.broker)
     (execution,) = executions(store, options.which)
-    manifest, generation = store.manifest(execution), store.generation(execution)
-    assert manifest is not None and generation is not None
+    manifest, generation = _manifest(store, execution), store.generation(execution)
+    assert generation is not None
     if (
         not store.cancel(execution, "cancelled by 'chimera cancel'")
         and store.status(execution) != "cancelled"
     ):
-        raise InputError(f"{execution} can't be cancelled: it is {store.status(execution)}")
+        raise InputError(f"{execution} can't be cancelled: it is {_over(store.status(execution))}")
     running = store.progress(execution).running
     if now and running:
         app = make_app(url, max_deadline_s=manifest.spec.deadline)
@@ -83,13 +94,14 @@ def cancel(options: ControlOptions, console: Console, *, now: bool, wait: bool) 
     line = f"{execution} is cancelled: {len(running)} job(s) that run are {how}; then comes the report"
     store.tell(execution, line)
     say_line(console, line)
-    return _carry_out(store, url, manifest, options, console) if wait else None
+    folder = _carry_out(store, url, manifest, options, console) if wait else None
+    return Steered(execution, manifest.sweep, folder)
 
 
-def resume(options: ControlOptions, console: Console) -> Path | None:
-    """Go on with an execution that was paused or whose producer died; return its results folder.
+def resume(options: ControlOptions, console: Console) -> Steered:
+    """Go on with an execution that was paused or whose producer died.
 
-    ``None``: somebody else follows it and will write them.
+    Where somebody else follows it, that one will write the results.
 
     Raises:
         InputError: its sweep file, or a file that it ingests, has changed; or nothing is left to resume.
@@ -114,14 +126,13 @@ def _go_on(
     plan: Plan | None,
     console: Console,
     embedded: Embedded | None = None,
-) -> Path | None:
+) -> Steered:
     execution = _meant(store, options.which, plan)
-    manifest, status = store.manifest(execution), store.status(execution)
-    assert manifest is not None
+    manifest, status = _manifest(store, execution), store.status(execution)
     if plan is not None and plan.sweep_id != manifest.sweep_id:
         raise InputError("\n".join(_changed(execution, plan, manifest)))
     if status in ("collected", "abandoned"):
-        raise InputError(f"{execution} can't be resumed: it is {status}; 'chimera run' starts anew")
+        raise InputError(f"{execution} can't be resumed: it is {_over(status)}; 'chimera run' starts anew")
     if plan is not None:
         store.put_base_dir(execution, str(plan.base_dir))
     if status == "paused" and is_followed(store, execution):
@@ -130,13 +141,15 @@ def _go_on(
             app = make_app(url, max_deadline_s=manifest.spec.deadline)
             begin_generation(store, Steward(store, app, execution).dispatcher, manifest)
         say_line(console, f"{execution} goes on; it is followed elsewhere, which writes its results")
-        return None
+        return Steered(execution, manifest.sweep)
     if status == "paused" and embedded is None and given_broker(options.broker) is None:
         raise SetupError(
-            f"{execution} can't be resumed now: another sweep runs with the embedded Redis in {home()}"
+            f"{execution} can't be resumed now: another sweep runs with the embedded Redis in {home()}; "
+            "wait until it is over ('chimera status')"
         )
     take_up(store, execution)
-    return _carry_out(store, url, manifest, options, console, embedded)
+    folder = _carry_out(store, url, manifest, options, console, embedded)
+    return Steered(execution, manifest.sweep, folder)
 
 
 def _carry_out(
@@ -177,6 +190,22 @@ def _changed(execution: str, plan: Plan, manifest: Manifest) -> list[str]:
         f"Put it back, or resume by 'chimera resume {execution}', or start anew: chimera run {plan.sweep_file}"
     )
     return lines
+
+
+def _over(status: Status | None) -> str:
+    """Return the status, with where its results are where it is over."""
+    where = {
+        "finished": "; 'chimera resume' collects its report",
+        "collected": "; its results are in the results folder of whoever ran it",
+        "abandoned": ", as the sweep was begun anew",
+    }
+    return f"{status}{where.get(str(status), '')}"
+
+
+def _manifest(store: Store, execution: str) -> Manifest:
+    manifest = store.manifest(execution)
+    assert manifest is not None
+    return manifest
 
 
 def _plan(which: str) -> Plan | None:

@@ -42,7 +42,10 @@ def check_slots_asked(slots: int | None, servers: tuple[str, ...], broker: str |
     if servers and slots not in (None, len(servers)):
         raise InputError("--slots goes without --server: each --server makes one slot")
     if broker is not None and (servers or slots is not None):
-        raise InputError("--slots and --server are for the embedded default, not for a broker's cluster")
+        raise InputError(
+            "--slots and --server are for the embedded default, not for a broker's cluster: leave out --broker and "
+            "CHIMERA_BROKER, or start a worker for each slot: chimera worker --slot NAME --server URL"
+        )
 
 
 def hand_on_further(also: tuple[str, ...], broker: str | None) -> None:
@@ -292,7 +295,10 @@ class Embedded:
             except SetupError as error:
                 if redacted(server) not in str(error):
                     raise
-                raise SetupError(f"{where(self._plan.sweep_file, 'server')}: {error}") from None
+                raise SetupError(
+                    f"{where(self._plan.sweep_file, 'server')}: {error}. Start the model server, or name another one "
+                    "with --server URL"
+                ) from None
 
     def _is_live(self, store: Store, slot: str) -> bool:
         for child in self._all():

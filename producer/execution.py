@@ -1,8 +1,11 @@
-"""``chimera run``: plan → check → publish → follow → results."""
+"""``chimera run`` and ``producer.run``: plan → check → publish → follow → results."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -61,7 +64,11 @@ def run(options: RunOptions, console: Console) -> Path:
     Raises:
         ChimeraError: with a message for the user; nothing was sent where it is an input or set-up error.
     """
-    plan = make_plan(load(options.sweep_file), options.sweep_file)
+    return run_plan(make_plan(load(options.sweep_file), options.sweep_file), options, console)
+
+
+def run_plan(plan: Plan, options: RunOptions, console: Console) -> Path:
+    """Run a sweep that is planned already; else as :func:`run`."""
     check_writable(options.results)
     url = given_broker(options.broker)
     check_slots_asked(options.slots, options.servers, url)
@@ -69,10 +76,30 @@ def run(options: RunOptions, console: Console) -> Path:
         check(connect(url, retries=0), url)
         return _run_on(url, plan, options, console)
     say = partial(say_line, console)
-    with Embedded(
+    embedded = Embedded(
         plan, home(), slots=options.slots, servers=options.servers, say=say, fresh=options.fresh
-    ) as embedded:
-        return _run_on(embedded.url, plan, options, console, embedded)
+    )
+    try:
+        with embedded:
+            return _run_on(embedded.url, plan, options, console, embedded)
+    except KeyboardInterrupt:
+        # A second one may have cut the stopping short, and a notebook's process lives on, with all that it started.
+        with _uninterrupted():
+            embedded.__exit__(None, None, None)
+        raise
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ignore Ctrl-C; in another thread than the main one there is none."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _run_on(

@@ -13,13 +13,14 @@ from analysis.stages_io import write_stages
 from contracts.failures import InputError, SetupError
 from contracts.manifest import Manifest
 from contracts.records import StageRecord
+from producer.documents import ExportDocument
 
 Format = Literal["jsonl", "csv", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 
-def export(results: Path, out: Path | None, form: Format | None) -> list[str]:
-    """Write the stages of ``results`` and return the lines that say so.
+def export(results: Path, out: Path | None, form: Format | None) -> ExportDocument:
+    """Write the stages of ``results`` and return what was written.
 
     ``form`` defaults to the ending of ``out``; ``out`` to the result's name in this folder, and where it is a
     folder, to that name in it. A Parquet file holds its provenance; beside the others stands
@@ -37,8 +38,25 @@ def export(results: Path, out: Path | None, form: Format | None) -> list[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         changed, written = _write(path, form, records, made)
     except OSError as error:
-        raise SetupError(f"can't write {path}: {error.strerror or error}") from None
-    return [f"{len(records)} stages: {path}", *(f"provenance: {p}" for p in written), *changed.sentences()]
+        raise SetupError(
+            f"can't write {path}: {error.strerror or error}; give another place with --out"
+        ) from None
+    return ExportDocument(
+        file=str(path),
+        format=form,
+        stages=len(records),
+        provenance=tuple(map(str, written)),
+        changed=tuple(changed.sentences()),
+    )
+
+
+def in_words(exported: ExportDocument) -> list[str]:
+    """Return the lines that say what was written."""
+    return [
+        f"{exported.stages} stages: {exported.file}",
+        *(f"provenance: {path}" for path in exported.provenance),
+        *exported.changed,
+    ]
 
 
 def _read(results: Path) -> tuple[list[StageRecord], Manifest | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import stat
 import sys
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from contracts.tls import is_loopback
 
 MAX_TASKS = 20_000
 """Tasks that Flower keeps: about 100 MB."""
+STATE_SAVED_EVERY_MS = 60_000
+"""What a Flower that is killed forgets; one that is asked to end forgets nothing."""
+GONE_AFTER_S = 86_400
+"""Workers without a sign of life for so long are no longer listed, nor told of to Prometheus."""
+RUNTIME_BUCKETS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0)
+"""Flower's own end at 10 s; many a job takes longer."""
 MIN_PASSWORD = 12
 """Characters of a password that is asked for over a network."""
 
@@ -21,11 +28,13 @@ _CONFIGURATION = Path(__file__).with_name("flower_config.py")
 _BASIC_AUTH = "FLOWER_BASIC_AUTH"
 
 
-def command(address: str, port: int) -> list[str]:
+def command(address: str, port: int, state: Path | None = None) -> list[str]:
     """Return Flower's command line; it never holds a password.
 
+    ``state``: the file in which Flower keeps what it shows.
+
     Raises:
-        SetupError: the port is taken.
+        SetupError: the port is taken, or the state can't be kept there.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
@@ -43,8 +52,17 @@ def command(address: str, port: int) -> list[str]:
         # A task that is revoked here would be missing from its sweep: 'chimera cancel' and 'pause' know how.
         "--read_only=True",
         f"--max_tasks={MAX_TASKS}",
-        "--tasks_columns=name,worker,state,started,runtime,result",
+        f"--purge_offline_workers={GONE_AFTER_S}",
+        # The newest stand first only where 'received' is among them.
+        "--tasks_columns=name,state,worker,received,runtime",
+        "--task_runtime_metric_buckets=" + ",".join(f"{bound:g}" for bound in RUNTIME_BUCKETS_S),
     ]
+    if state is not None:
+        options += [
+            "--persistent=True",
+            f"--db={_kept(state)}",
+            f"--state_save_interval={STATE_SAVED_EVERY_MS}",
+        ]
     return [sys.executable, "-m", "celery", "-A", "worker.app", "flower", *options]
 
 
@@ -68,6 +86,22 @@ def environment(address: str, auth_file: Path | None) -> dict[str, str]:
                 "or more; several are separated by commas, or a line each in a file"
             )
     return {_BASIC_AUTH: ",".join(given)} if given else {}
+
+
+def _kept(state: Path) -> Path:
+    """Return the state's absolute path; its folder is made where it is not there."""
+    folder = state.absolute().parent
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        everybody = folder.stat().st_mode & stat.S_IWOTH
+    except OSError as error:
+        raise SetupError(f"Flower's state can't be kept in {folder}: {error.strerror}") from None
+    if everybody:
+        # It is a pickle: who can put another one there decides what Flower carries out.
+        raise SetupError(f"everybody can write into {folder}: give Flower's state a folder of its own")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SetupError(f"Flower's state can't be kept in {folder}: it can't be written to by this user")
+    return state.absolute()
 
 
 def _given(auth_file: Path | None) -> list[str]:

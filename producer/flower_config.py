@@ -8,11 +8,21 @@ shown, so that a reload shows those of workers that came later.
 
 The list of workers has no place for more than Flower knows, but a text in the column of the load average is shown
 as it is (escaped): there stands, while a slot's circuit breaker is not closed, that it is out, and why.
+
+To Celery a failed measurement is a success, and a job that a worker gave back to its queue goes on. Flower is told
+of a failure and of a retry, so that its counters, filters and states are those of jobs.
+
+Flower makes time series of each name of a task. Here each job has a name of its own, so the label is the kind of task.
+
+What Flower keeps in a file is for its user alone.
 """
 
+import os
+from ast import literal_eval
 from typing import Any
 
 import redis
+from flower.events import EventsState, PrometheusMetrics  # type: ignore[import-untyped]
 from flower.views import BaseHandler  # type: ignore[import-untyped]
 from flower.views.monitor import Metrics  # type: ignore[import-untyped]
 from flower.views.workers import WorkersView  # type: ignore[import-untyped]
@@ -33,6 +43,11 @@ _client.connection_pool.connection_kwargs |= {"socket_timeout": ANSWER_S, "socke
 _store = Store(_client)
 _as_dict = WorkersView._as_dict
 _known_queues = BaseHandler.get_active_queue_names
+_event = EventsState.event
+_observe_task = PrometheusMetrics.observe_task
+
+_KINDS = {"run": "job", "summary": "summary", "block": "decision", "report": "report"}
+"""First word of the last part of a task's name → kind."""
 
 
 def _with_breaker(worker: Any) -> dict[str, Any]:
@@ -53,5 +68,39 @@ def _queues(handler: Any) -> list[str]:
     return known
 
 
+def _outcome(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the event as it is for a job."""
+    if event["type"] == "task-rejected":
+        return {**event, "type": "task-retried", "exception": "given back to its queue"}
+    if event["type"] == "task-succeeded" and (why := _why_failed(event.get("result"))) is not None:
+        return {**event, "type": "task-failed", "exception": f"the measurement failed: {why}"}
+    return event
+
+
+def _why_failed(receipt: Any) -> str | None:
+    """Return the outcome that the job failed by; ``None`` where it did not, or this is no job's receipt."""
+    try:
+        told = literal_eval(receipt)
+    except (ValueError, SyntaxError, TypeError):  # cut, or of something else
+        return None
+    return str(told.get("why", "lost")) if isinstance(told, dict) and told.get("failed") is True else None
+
+
+def _kind(name: str) -> str:
+    """Return what the label ``task`` says of a task with this name: one of a handful of words."""
+    sweep, slash, rest = name.partition(" / ")
+    if not slash:
+        return sweep  # Celery's own name; empty where it is not known
+    return _KINDS.get(rest.rpartition(" / ")[2].partition(" ")[0], "ticket")
+
+
+def _observed(metrics: Any, worker: str, event: dict[str, Any], task: Any) -> None:
+    kind = _kind(event.get("name") or task.name or "")
+    _observe_task(metrics, worker, {**event, "name": kind or "unknown"}, task)
+
+
+os.umask(0o077)
+EventsState.event = lambda state, event: _event(state, _outcome(event))
+PrometheusMetrics.observe_task = _observed
 BaseHandler.get_active_queue_names = _queues
 WorkersView._as_dict = staticmethod(_with_breaker)

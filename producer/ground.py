@@ -20,6 +20,7 @@ from analysis.models.grounding import Figure
 from contracts.corpus import discover, resolve_roots, root_names
 from contracts.facts import Facts
 from contracts.failures import InputError
+from producer.documents import GroundedFigure
 
 MAX_TEXT_BYTES = 32 << 20
 _SHOWN = 40
@@ -46,7 +47,7 @@ def facts_below(paths: Sequence[str], base_dir: Path) -> Facts:
     except (OSError, ValueError, RuntimeError) as error:  # the latter two: a NUL, or ~ of nobody
         raise InputError(f"--paths: {error}") from None
     if not facts.files_total:
-        raise InputError(f"--paths: no csv, json or md file below {list(roots)}")
+        raise InputError(f"--paths: no csv, json or md file below {', '.join(roots)}: only those are read")
     return facts
 
 
@@ -86,10 +87,10 @@ def ground_file(text: str | None, paths: Sequence[str], as_json: bool, console: 
         click.echo(f"chimera: only {limit} were checked; give the text in parts", err=True)
     if as_json:
         rows = [
-            {"figure": f.figure, "context": f.context, "verdict": f.verdict, "truth": f.truth}
+            GroundedFigure(figure=f.figure, context=f.context, verdict=f.verdict, truth=f.truth)
             for f in figures
         ]
-        click.echo(json_text(rows, indent=2))
+        click.echo(json_text([row.model_dump() for row in rows], indent=2))
         return
     _show(figures, facts, console)
 

@@ -30,12 +30,13 @@ def make_manifest(plan: Plan, fixed_slots: tuple[str, ...] = ()) -> Manifest:
         order_seed=plan.spec.order.seed,
         fixed_slots=fixed_slots,
         baseline=plan.baseline.name if plan.baseline else None,
-        versions=_versions(),
+        versions=versions(),
         git_commit=_git_commit(plan.base_dir),
     )
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the versions of what a measurement depends on, by name; what is not installed is left out."""
     found = {"python": platform.python_version(), "prompts": PROMPTS_VERSION}
     for name in _RECORDED:
         try:

@@ -31,10 +31,10 @@ def material(workload: Workload, base_dir: Path, sweep_file: Path) -> tuple[str,
             files = discover(resolve_roots(workload.paths, base_dir), root_names(workload.paths))
             found = digest(files)
         except (OSError, ValueError, RuntimeError) as error:  # the latter two: a NUL, or ~ of nobody
-            raise InputError(f"{sweep_file}: workload.paths: {error}") from None
+            raise InputError(f"{where(sweep_file, 'workload.paths')}: {error}") from None
         if not files:
             raise InputError(
-                f"{sweep_file}: workload.paths: no csv, json or md file below {list(workload.paths)}"
+                f"{where(sweep_file, 'workload.paths')}: no csv, json or md file below {list(workload.paths)}"
             )
         return found, len(files)
     if workload.file is None:

@@ -106,15 +106,17 @@ def make_plan(spec: SweepSpec, sweep_file: Path) -> Plan:
     try:
         points = configurations(spec)
     except InputError as error:
-        raise InputError(f"{sweep_file}: {error}") from None
+        key, _, problem = str(error).partition(": ")
+        raise InputError(f"{where(sweep_file, key)}: {problem}") from None
     if not points:
-        raise InputError(f"{sweep_file}: exclude: leaves no configuration")
+        raise InputError(f"{where(sweep_file, 'exclude')}: leaves no configuration")
     _check_baseline(spec, points, sweep_file)
     if isinstance(spec.workload, AgentPairWorkload):
         try:
             points = paired(points, spec.workload, base_dir)
         except InputError as error:
-            raise InputError(f"{sweep_file}: {error}") from None
+            problem = str(error).removeprefix("workload.agents: ")
+            raise InputError(f"{where(sweep_file, 'workload.agents')}: {problem}") from None
     if isinstance(spec.workload, PromptsWorkload):
         check_requests(spec.workload, points, spec.deadline, sweep_file)
     _check_limit(spec, points, sweep_file)
@@ -125,7 +127,8 @@ def configurations(spec: SweepSpec) -> tuple[Configuration, ...]:
     """Return the product of the axes without the excluded points, then the included ones; each once.
 
     Raises:
-        InputError: too many, or two that can't be told apart by name.
+        InputError: too many, or two that can't be told apart by name, or an exclusion that is none; its words begin
+            with the key that they are about.
     """
     axes = spec.axes.given() if spec.model is None else {"model": (spec.model,), **spec.axes.given()}
     if (
@@ -139,6 +142,12 @@ def configurations(spec: SweepSpec) -> tuple[Configuration, ...]:
         raise InputError(f"axes: their product makes {jobs} jobs, more than {MAX_JOBS}")
     product = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     kept = [p for p in product if not any(_agrees(p, excluded.named()) for excluded in spec.exclude)]
+    for excluded in spec.exclude:
+        if not any(_agrees(p, excluded.named()) for p in product):
+            raise InputError(
+                f"exclude: {excluded.named()} agrees with no configuration, so it would exclude nothing: "
+                "take it out, or give values that the axes have"
+            )
     added = [{"model": spec.model, **point.named()} for point in spec.include]
     if isinstance(spec.workload, PromptsWorkload) and spec.workload.search is None:
         for point in added:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 from contracts.failures import SetupError
 from contracts.slots import FurtherServer, SlotStatus
 from contracts.store import Store
+from contracts.sweep import ServerKind
 from contracts.tls import is_loopback
 from producer.plan import Plan
 from producer.sweep_file import where
@@ -115,11 +117,17 @@ def _lacking(
         spoken = ", ".join(server.models) or "nothing known"
         return [
             f"{where(plan.sweep_file, 'server')}: slot {slot.slot}: {which} at {server.server} does not speak "
-            f"{kind!r} (it speaks: {spoken})"
+            f"{kind!r} (it speaks: {spoken}): name one of those under 'server', or give the slot another server"
         ]
     has = server.models[kind]
     return [
-        f"{at}: slot {slot.slot}: {which} at {server.server} has no model {model!r} (it has: {', '.join(has) or 'none'})"
+        f"{at}: slot {slot.slot}: {which} at {server.server} has no model {model!r} (it has: {', '.join(has) or 'none'}){_how_to_get(kind, model, has)}"
         for model, at in sorted(models.items())
         if model not in has and f"{model}:latest" not in has
     ]
+
+
+def _how_to_get(kind: ServerKind, model: str, has: Sequence[str]) -> str:
+    near = difflib.get_close_matches(model, has, n=1)
+    hint = f": did you mean {near[0]!r}?" if near else ": name one of those in the sweep file"
+    return f"{hint} Or load it: ollama pull {model}" if kind == "ollama" else hint

@@ -20,6 +20,10 @@ from producer.watch_eta import in_words
 LINE_EVERY_S = 10.0
 CHANGE_EVERY_S = 1.0
 """In a pipe: so often where nothing changed, and where something did."""
+SELDOMER = 60
+"""There no line comes sooner than this part of the time that the sweep has run: a log of hours has no line a second."""
+MOST_SELDOM_S = 60.0
+"""Nor later than so: CI ends what is silent."""
 MOST_JOBS = 8
 """Running jobs that are named."""
 
@@ -43,7 +47,7 @@ class ProgressView:
     """Shows jobs done / running / failed, below that the time left with its interval and the current jobs.
 
     Args:
-        console: A terminal gets a bar, a pipe plain lines.
+        console: A terminal that is watched (``is_interactive``) gets a bar, all else plain lines.
         total: Jobs that are known.
         done_before: Of them, those that had an outcome already.
         grows: Further blocks may be decided on.
@@ -67,6 +71,7 @@ class ProgressView:
         self._grows = grows
         self._estimates = estimates
         self._printed: tuple[int, int] | None = None
+        self._began = time.monotonic()
         self._printed_at = 0.0
         # No markup: names of models and sweeps may hold brackets.
         self._bar = Bar(
@@ -81,14 +86,14 @@ class ProgressView:
         self._live = Live(Group(self._bar, self._current), console=console, refresh_per_second=8)
 
     def __enter__(self) -> ProgressView:
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._current.plain = ""
             self._live.stop()
 
@@ -103,12 +108,12 @@ class ProgressView:
 
     def show(self, progress: Progress) -> None:
         counts = f"{len(progress.running)} running · {progress.failed} failed"
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._bar.update(self._task, completed=progress.done, counts=counts)
             self._current.plain = " · ".join(filter(None, (self._left(progress), self._jobs(progress))))
             return
         now = time.monotonic()
-        if self._is_due(progress, now - self._printed_at):
+        if self._is_due(progress, now - self._printed_at, now - self._began):
             self._printed, self._printed_at = (progress.done, progress.failed), now
             parts = [
                 f"jobs {progress.done}/{self._total}",
@@ -118,12 +123,13 @@ class ProgressView:
             ]
             self.say(" · ".join(part for part in parts if part))
 
-    def _is_due(self, progress: Progress, waited_s: float) -> bool:
+    def _is_due(self, progress: Progress, waited_s: float, ran_s: float) -> bool:
+        seldom_s = min(ran_s / SELDOMER, MOST_SELDOM_S)
         if (progress.done, progress.failed) == self._printed:
-            return waited_s > LINE_EVERY_S
+            return waited_s > max(LINE_EVERY_S, seldom_s)
         # Of short jobs not each gets a line: nobody reads 10,000. The last one does, and so does the end.
         last = progress.done >= self._total or progress.status != "running"
-        return last or self._printed is None or waited_s > CHANGE_EVERY_S
+        return last or self._printed is None or waited_s > max(CHANGE_EVERY_S, seldom_s)
 
     def _left(self, progress: Progress) -> str:
         if self._estimates is None or progress.done >= self._total:

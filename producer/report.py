@@ -11,7 +11,7 @@ from analysis.rendering.each import Layout
 from analysis.results_folder import read_facts, read_results, write_each, write_report
 from analysis.statistics.estimate import SdKind
 from analysis.summary import summarise_records
-from contracts.failures import ChimeraError
+from contracts.failures import SetupError
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def report(results: Path, out: Path, options: ReportOptions) -> str:
     Raises:
         InputError: the results can't be read (names file, line and column), or hold no configuration of the
             baseline's name.
-        ChimeraError: the disk takes no more.
+        SetupError: ``out`` can't be written, for example because the disk is full.
     """
     records, manifest = read_results(results)
     summary = summarise_records(
@@ -51,5 +51,7 @@ def report(results: Path, out: Path, options: ReportOptions) -> str:
         for layout in options.each:
             write_each(summary, out, layout)
     except OSError as error:
-        raise ChimeraError(f"can't write the report to {out}: {error}") from None
+        raise SetupError(
+            f"can't write the report to {out}: {error.strerror or error}; give another folder with --out"
+        ) from None
     return f"{len(records)} stages, {len({c.config for c in summary.configurations})} configuration(s): {out / 'report.html'}"

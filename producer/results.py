@@ -39,9 +39,13 @@ def check_writable(root: Path) -> None:
         probe.unlink()
         free = shutil.disk_usage(root).free
     except OSError as error:
-        raise SetupError(f"can't write results to {root}: {error}") from None
+        raise SetupError(
+            f"can't write results to {root}: {error}; give another folder with --results"
+        ) from None
     if free < NEEDED_BYTES:
-        raise SetupError(f"only {free // 2**20} MB free where the results go ({root})")
+        raise SetupError(
+            f"only {free // 2**20} MB free where the results go ({root}): make room, or give another folder with --results"
+        )
 
 
 def write_results(store: Store, execution: str, root: Path) -> Path:

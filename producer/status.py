@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -82,16 +83,31 @@ def executions(store: Store, which: str | None) -> list[str]:
         newest = store.newest_named(sweep)
         if newest is None:
             raise InputError(
-                f"the store knows no execution of the sweep {sweep!r}: start it with 'chimera run {which}'"
+                f"this broker knows no execution of the sweep {sweep!r}: start it with 'chimera run {which}', or give "
+                "the broker that it runs on with --broker"
             )
         return [newest[0].execution]
     if store.status(which) is not None:
         return [which]
     newest = store.newest_named(which)
     if newest is None:
-        known = ", ".join(store.running_executions()) or "none"
-        raise InputError(f"the store knows no execution or sweep {which!r}; those that run: {known}")
+        raise InputError(_unknown(store, which))
     return [newest[0].execution]
+
+
+def _unknown(store: Store, which: str) -> str:
+    running = store.running_executions()
+    manifests = [manifest for x in running if (manifest := store.manifest(x)) is not None]
+    names = [*dict.fromkeys(manifest.sweep for manifest in manifests), *running]
+    near = difflib.get_close_matches(which, names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    known = ", ".join(f"{manifest.sweep} ({manifest.execution})" for manifest in manifests)
+    told = (
+        f"those that run: {known}"
+        if known
+        else "none runs; results of earlier ones are in their results folder"
+    )
+    return f"this broker knows no execution or sweep {which!r}{hint}; {told}"
 
 
 def _runs(cluster: Cluster) -> bool:
@@ -113,7 +129,7 @@ _MEANT: dict[Status | None, str] = {
 
 
 def _show(cluster: Cluster, console: Console) -> None:
-    if console.is_terminal:
+    if console.is_interactive:
         console.print(tables(cluster))
         return
     for line in lines(cluster):
@@ -122,7 +138,7 @@ def _show(cluster: Cluster, console: Console) -> None:
 
 def _watch(look: Callable[[], Cluster], first: Cluster, console: Console) -> None:
     """Show the view anew until nothing of it runs any more."""
-    if not console.is_terminal:
+    if not console.is_interactive:
         new = NewLines()
         for cluster in _looks(look, first, lambda line: say_line(console, line)):
             for line in new.of(cluster, time.monotonic()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Mapping
 
 from rich import box
@@ -11,10 +10,12 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from analysis.files import json_text
 from analysis.rendering.plain import visible
 from contracts.configuration import PARAMETER_NAMES, format_value
 from contracts.sweep import SweepSpec, Warmup
 from contracts.workloads import AgentPairWorkload, PromptsWorkload
+from producer.documents import PlanDocument
 from producer.plan import Plan
 from producer.progress import say_line
 
@@ -158,24 +159,23 @@ def _minutes(seconds: float) -> str:
     )
 
 
-def plan_json(plan: Plan, inert: list[str]) -> str:
+def plan_json(plan: Plan, inert: list[str], job_s: float | None = None) -> str:
     """Return the plan as JSON: configurations and the ordered jobs of the start with their ids."""
-    jobs = [line.model_dump(mode="json") for line in plan.maker("plan").listed(plan.units())]
     until = plan.spec.until_precise
-    configurations = [{"id": c.id, **c.model_dump(mode="json")} for c in plan.configurations]
-    tree = {
-        "sweep": plan.spec.name,
-        "sweep_id": plan.sweep_id,
-        "corpus_digest": plan.corpus_digest,
-        "files": plan.files,
-        "configurations": configurations,
-        "baseline": plan.baseline.name if plan.baseline else None,
-        "inert": inert,
-        "runs": {"min": plan.spec.first_runs, "max": plan.spec.most_runs},
-        "until": plan.spec.until or None,
-        "max_time": until.max_time if until else None,
-        "jobs_min": plan.size,
-        "jobs_max": plan.most_jobs,
-        "jobs": jobs,
-    }
-    return json.dumps(tree, indent=2)
+    document = PlanDocument(
+        sweep=plan.spec.name,
+        sweep_id=plan.sweep_id,
+        corpus_digest=plan.corpus_digest,
+        files=plan.files,
+        configurations=tuple({"id": c.id, **c.model_dump(mode="json")} for c in plan.configurations),
+        baseline=plan.baseline.name if plan.baseline else None,
+        inert=tuple(inert),
+        runs={"min": plan.spec.first_runs, "max": plan.spec.most_runs},
+        until=plan.spec.until or None,
+        max_time=until.max_time if until else None,
+        job_s=job_s,
+        jobs_min=plan.size,
+        jobs_max=plan.most_jobs,
+        jobs=tuple(plan.maker("plan").listed(plan.units())),
+    )
+    return json_text(document.model_dump(mode="json"), indent=2)

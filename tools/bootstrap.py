@@ -5,9 +5,11 @@ python3 tools/bootstrap.py requirements/demo.lock
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,7 +34,8 @@ def main() -> None:
     python = VENV / "bin" / "python"
     if not has_pip(python):
         make_venv()
-    pip(python, "--require-hashes", "--only-binary", ":all:", "-r", str(lock))
+    if not install_by_uv(python, lock):
+        pip(python, "--require-hashes", "--only-binary", ":all:", "-r", str(lock))
     pip(python, "--no-deps", "--no-build-isolation", "-e", str(ROOT))
     stamp.write_text(wanted)
     say(".venv is ready")
@@ -57,6 +60,24 @@ def make_venv() -> None:
                 "this Python can't make virtual environments: install its venv package (Debian: python3-venv)"
             )
         fail(f"can't make {VENV}: {last_line(words)}")
+
+
+def install_by_uv(python: Path, lock: Path) -> bool:
+    """Install with uv where the lock file has it: for the developers' it takes a tenth of pip's processor time.
+
+    Returns whether all is installed. uv does not read pip's settings, such as an index of one's own: where it fails,
+    pip tries, and says what is wrong.
+    """
+    pinned = re.search(r"^uv==.*(?:\n +--hash=.*)*", lock.read_text(), re.MULTILINE)
+    if pinned is None:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        only_uv = Path(folder, "uv.lock")
+        only_uv.write_text(pinned.group() + "\n")
+        pip(python, "--require-hashes", "--only-binary", ":all:", "-r", str(only_uv))
+    command = [str(python), "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
+    command += ["--require-hashes", "--only-binary", ":all:", "-r", str(lock)]
+    return not subprocess.run(command, capture_output=True, env=environment()).returncode
 
 
 def pip(python: Path, *arguments: str) -> None:

@@ -15,6 +15,7 @@ import psutil
 from contracts import logs
 from contracts.failures import ChimeraError, SetupError
 from contracts.metrics import LOOPBACK
+from contracts.names import NAME_PATTERN
 from contracts.queues import AGGREGATE_QUEUE, pool_queue, slot_queue
 from contracts.redis_client import check, connect
 from contracts.settings import (
@@ -28,7 +29,6 @@ from contracts.settings import (
 )
 from contracts.slots import SlotStatus
 from contracts.store import Store
-from contracts.workloads import NAME_PATTERN
 from worker.slot import probe
 from worker.stopping import DEFAULT_GRACE_S, GRACE
 
@@ -128,7 +128,7 @@ def _check(settings: WorkerSettings, wait_s: float) -> None:
     for server in (settings.server, *dict(settings.also).values()):
         while (problem := probe(server)[1]) is not None:
             if time.monotonic() >= until:
-                raise SetupError(problem)
+                raise SetupError(f"{problem}; start the model server there, or correct --server")
             time.sleep(RETRY_S)
 
 

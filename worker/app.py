@@ -7,7 +7,8 @@ import logging
 import os
 from typing import Any
 
-from celery.signals import worker_process_init, worker_ready, worker_shutdown
+from celery.signals import task_received, worker_process_init, worker_ready, worker_shutdown
+from celery.worker import state
 
 from contracts.celery_app import make_app
 from contracts.processes import die_with_parent
@@ -16,7 +17,8 @@ from contracts.settings import DEFAULT_MAX_DEADLINE_S, broker_url, worker_settin
 from contracts.store import Store
 from worker.background import Background
 from worker.claiming import claiming_of
-from worker.consuming import Consuming, closed_by, stopping
+from worker.consuming import Consuming, closed_by, health, stopping
+from worker.health import Noted
 from worker.heartbeat import Heartbeat
 from worker.probing import Prober
 from worker.slot import AggregatorSign, SlotSign
@@ -42,11 +44,18 @@ logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request 
 _beside: list[Background] = []
 
 
+@task_received.connect
+def _count_by_kind(**_: Any) -> None:
+    """Jobs have names of their own, and Celery counts tasks by name: for ever, and Flower asks for all counts."""
+    for name in [name for name in state.total_count if " / " in name]:
+        state.total_count["jobs"] += state.total_count.pop(name)
+
+
 @worker_ready.connect
 def _announce(**_: Any) -> None:
     store = Store(connect(broker_url()))
     sign = AggregatorSign(store) if _settings is None else SlotSign(_settings, store)
-    _beside.append(Heartbeat(sign))
+    _beside.append(Heartbeat(Noted(sign, health)))
     if _settings is None:
         _beside.append(Stewards(app, Store(connect(broker_url()))))
         from worker.ahead import WorkAhead

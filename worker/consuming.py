@@ -8,6 +8,7 @@ from typing import Any
 
 from celery import bootsteps
 
+from worker.health import Health
 from worker.stopping import Stopping
 
 LOOK_S = 1.0
@@ -16,6 +17,8 @@ STOPPING_LOOK_S = 0.05
 log = logging.getLogger(__name__)
 
 stopping = Stopping()
+"""Of this process."""
+health = Health(lambda: stopping.asked)
 """Of this process."""
 closed_by: list[Callable[[], bool]] = [lambda: stopping.asked]
 """While any of them says so, nothing is consumed."""
@@ -41,6 +44,7 @@ class Consuming(bootsteps.StartStopStep):
             self._timers.pop().cancel()
 
     def _look(self, consumer: Any) -> None:
+        health.turned()
         try:
             self._line_up(consumer, open_=not any(closed() for closed in closed_by))
         except (

@@ -1,4 +1,4 @@
-"""How a worker's processes are watched: their logs, and metrics of a slot or, from the aggregator, of the cluster."""
+"""How a worker's processes are watched: logs, health, and metrics of a slot or, from the aggregator, of the cluster."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from contracts.job import JobSpec
 from contracts.metrics import MetricsServer, serve_store
 from contracts.outcome import JobOutcome
 from contracts.settings import WorkerSettings, broker_url
+from worker.consuming import health
 from worker.metrics import SlotMetrics, Told
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def log_by(settings: WorkerSettings | None) -> None:
 
 
 def serve(settings: WorkerSettings | None, port: int, address: str) -> MetricsServer:
-    """Serve metrics from this process; call it before the pool's processes are forked, which then tell theirs.
+    """Serve metrics and health from this process; call it before the pool's processes are forked, which then tell theirs.
 
     Args:
         settings: Of the slot; ``None``: the aggregator's, which are the cluster's.
@@ -47,9 +48,9 @@ def serve(settings: WorkerSettings | None, port: int, address: str) -> MetricsSe
     """
     global _told
     if settings is None:
-        return serve_store(broker_url(), port, address)
+        return serve_store(broker_url(), port, address, health.checks())
     metrics = SlotMetrics(settings)
-    server = MetricsServer([metrics], port, address)
+    server = MetricsServer([metrics], port, address, health.checks())
     _told = Told()
     metrics.follow(_told)
     worker_process_init.connect(_nothing_runs, weak=False, dispatch_uid="chimera.metrics")

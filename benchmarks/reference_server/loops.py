@@ -22,4 +22,5 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
         raise ValueError("--loop uvloop: uvloop is not installed; install it or use --loop asyncio")
     import uvloop
 
-    return uvloop.new_event_loop
+    made: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return made

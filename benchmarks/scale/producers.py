@@ -52,6 +52,7 @@ def _publish(sweep: str) -> dict[str, Any]:
     from contracts.jobs import JobMaker
     from contracts.redis_client import connect
     from contracts.store import Store
+    from contracts.workloads import CorpusWorkload
     from dispatch.dispatcher import Dispatcher
     from dispatch.generation import start_generation
     from producer.ground import facts_below
@@ -63,6 +64,7 @@ def _publish(sweep: str) -> dict[str, Any]:
     plan = make_plan(load(path), path)
     store = Store(connect(broker_url()))
     manifest = make_manifest(plan)
+    assert isinstance(plan.spec.workload, CorpusWorkload)
     store.begin(manifest, facts_below(plan.spec.workload.paths, plan.base_dir))
     maker = JobMaker.of(manifest, str(plan.base_dir))
     dispatcher = Dispatcher(make_app(broker_url(), max_deadline_s=plan.spec.deadline), store, maker)

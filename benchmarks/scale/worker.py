@@ -17,7 +17,7 @@ from benchmarks.scale.work import outcome_of
 from contracts.job import JobSpec
 from contracts.outcome import JobOutcome
 from contracts.queues import AGGREGATE, AGGREGATE_QUEUE, FINALISE
-from contracts.store import Store
+from contracts.store.summaries import Summaries
 from worker.job import Started
 
 
@@ -89,13 +89,13 @@ def _note_callback_sizes() -> None:
 
 
 def _note_documents() -> None:
-    put = Store.put_document
+    put = Summaries.put_document
 
-    def noting(self: Store, execution: str, name: str, parts: Iterable[str]) -> None:
+    def noting(self: Summaries, execution: str, name: str, parts: Iterable[str]) -> None:
         put(self, execution, name, parts)
         note("document", name=name, end=time.perf_counter_ns())
 
-    Store.put_document = noting  # type: ignore[method-assign]
+    Summaries.put_document = noting  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -110,7 +110,8 @@ def many_p_values(figures: Floats, pairs: bool = False, moderated: bool = True) 
         both = variance[:, :1] + variance[:, 1:]
         df = both**2 / (variance[:, :1] ** 2 / each[:, :1] + variance[:, 1:] ** 2 / each[:, 1:])
         error = np.sqrt(both / n)
-    return np.minimum(1.0, 2 * special.stdtr(df, -np.abs(difference) / error))
+    p: Floats = np.minimum(1.0, 2 * special.stdtr(df, -np.abs(difference) / error))
+    return p
 
 
 def _moderated(sd: Floats, scale: Floats, n: int, moderated: bool) -> tuple[Floats, Floats]:
@@ -221,7 +222,8 @@ def factorial_sweep(
 def _effects(values: Floats) -> Floats:
     """Centre, and make the mean square 1."""
     centred = values - values.mean()
-    return centred / np.sqrt(np.mean(centred**2))
+    scaled: Floats = centred / np.sqrt(np.mean(centred**2))
+    return scaled
 
 
 def shares(found: MainEffects) -> dict[str, float | None]:

@@ -24,12 +24,14 @@ def configuration(
     agent: str = "chimera",
 ) -> ConfigurationSummary:
     """Return what :mod:`analysis.comparisons`, ``main_effects`` and ``host_effects`` read of a summary."""
-    return ConfigurationSummary.model_construct(
-        config=name,
-        agent=agent,
-        model=model,
-        parameters=None if parameters is None else dict(parameters),
-        runs_complete=sum(one.complete for one in runs),
-        over_runs=OverRuns.model_construct(throughput_method="tokens_over_eval_time", runs=tuple(runs)),
-        calls=(),
-    )
+    over_runs: dict[str, Any] = {"throughput_method": "tokens_over_eval_time", "runs": tuple(runs)}
+    read: dict[str, Any] = {
+        "config": name,
+        "agent": agent,
+        "model": model,
+        "parameters": None if parameters is None else dict(parameters),
+        "runs_complete": sum(one.complete for one in runs),
+        "over_runs": OverRuns.model_construct(**over_runs),
+        "calls": (),
+    }
+    return ConfigurationSummary.model_construct(**read)

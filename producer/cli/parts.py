@@ -1,49 +1,69 @@
-"""Commands that are a part of a cluster, or look after one."""
+"""Commands that are a part of a cluster."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 import click
-from rich.console import Console
-from rich.text import Text
 
-from contracts.settings import ALSO, BROKER, DEFAULT_MAX_DEADLINE_S, DEFAULT_POOL, SERVER, further_servers
+from contracts.settings import (
+    ALSO,
+    BROKER,
+    DEFAULT_MAX_DEADLINE_S,
+    DEFAULT_POOL,
+    FLOWER_STATE,
+    SERVER,
+    further_servers,
+)
 from producer.cli import options
 from producer.cli.group import cli
-from producer.cli.printing import plain
+from producer.cli.options import option
 
 
-@cli.command()
-@click.option("--slot", required=True, help="Name of the slot, unique in the cluster, such as h1g0.")
-@click.option(
+@cli.command(
+    examples=[
+        ("worker --slot h1g0 --server http://127.0.0.1:11434 --gpu 0", "the slot of a GPU and its Ollama"),
+        (
+            "worker --slot h1g1 --server http://127.0.0.1:8001 --pool a100 --metrics-port 9101",
+            "in a pool of its own, with metrics for Prometheus",
+        ),
+    ],
+    after="'chimera doctor' shows whether it is live; a cluster needs one 'chimera aggregator', too.",
+    short_help="start the worker of one slot: a GPU with its model server",
+)
+@option("--slot", required=True, help="Name of the slot, unique in the cluster, such as h1g0.")
+@option(
     "--server",
     required=True,
     envvar=SERVER,
     metavar="URL",
     help=f"The slot's model server; one with a password better as {SERVER}.",
 )
-@click.option(
+@option(
     "--also",
     multiple=True,
     metavar="NAME=URL",
     help=f"A further server of the slot, for agents that name it; may be repeated. One with a password better in {ALSO}.",
 )
-@click.option(
+@option(
     "--pool",
     default=DEFAULT_POOL,
     show_default=True,
     help="Hardware class of the slot: a sweep runs in one pool.",
 )
-@click.option("--gpu", type=click.IntRange(0), help="Index of the slot's GPU.")
-@click.option(
-    "--max-deadline", type=float, default=DEFAULT_MAX_DEADLINE_S, show_default=True, metavar="SECONDS"
+@option("--gpu", type=click.IntRange(0), help="Index of the slot's GPU.")
+@option(
+    "--max-deadline",
+    type=float,
+    default=DEFAULT_MAX_DEADLINE_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="The longest deadline of a job that it accepts.",
 )
-@click.option(
+@option(
     "--grace",
     type=click.FloatRange(0),
     default=25.0,
@@ -80,8 +100,15 @@ def worker(
     _become([sys.executable, "-m", "worker", *arguments], broker, {SERVER: server, **further})
 
 
-@cli.command()
-@click.option(
+@cli.command(
+    examples=[
+        ("aggregator", "on the broker of CHIMERA_BROKER"),
+        ("aggregator --processes 4", "for large sweeps"),
+    ],
+    after="One is enough; a second one takes over where the first is lost. 'chimera run SWEEP.yaml' then needs nothing more.",
+    short_help="start what makes summaries and reports; a cluster needs one",
+)
+@option(
     "--processes",
     type=click.IntRange(1, 64),
     help="Configurations summarised at once; 2 unless there is one CPU core.",
@@ -106,83 +133,36 @@ def aggregator(
     _become([sys.executable, "-m", "worker", *arguments], broker)
 
 
-@cli.command()
-@options.broker
-@click.option("--address", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(1, 65535), default=5555, show_default=True)
-@click.option(
+@cli.command(
+    examples=[
+        ("flower", "at http://127.0.0.1:5555"),
+        ("flower --address 0.0.0.0 --auth-file flower.auth", "for others, with a password"),
+    ],
+    after="Start it before the sweep: of jobs that began earlier it knows no name.",
+    short_help="workers by slot and jobs by name, in a browser",
+)
+@option("--address", default="127.0.0.1", show_default=True, help="Where it listens.")
+@option("--port", type=click.IntRange(1, 65535), default=5555, show_default=True, help="At which port.")
+@option(
     "--auth-file",
     type=click.Path(path_type=Path),
     help="File of user:password, a line each, that Flower asks for; else CHIMERA_FLOWER_AUTH. Needed off loopback.",
 )
-def flower(broker: str | None, address: str, port: int, auth_file: Path | None) -> None:
+@option(
+    "--state",
+    envvar=FLOWER_STATE,
+    show_envvar=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Keep workers and tasks in this file, so that they outlive a restart of Flower.",
+)
+@options.broker
+def flower(broker: str | None, address: str, port: int, auth_file: Path | None, state: Path | None) -> None:
     """Start Flower on the broker, also on the embedded one while a sweep runs. It shows, and changes nothing."""
     from producer.flower import command, environment
 
     more = environment(address, auth_file)
-    _become(command(address, port), broker, more)
-
-
-@cli.command()
-@options.broker
-@click.option("--slot", "names", multiple=True, help="Only this slot; may be repeated.")
-@click.option("--json", "as_json", is_flag=True, help="Print the floors as JSON.")
-def calibrate(broker: str | None, names: tuple[str, ...], as_json: bool) -> None:
-    """Measure what Chimera's own client adds to TTFT and ITL, on each slot's machine; under 20 s a slot.
-
-    Without a broker: on this machine, and nothing is stored. The report prints a slot's floor, and calls no
-    smaller difference a difference.
-    """
-    from contracts.failures import InputError, SetupError
-    from contracts.redis_client import check, connect
-    from contracts.store import Store
-    from producer.broker import find_broker
-    from producer.calibrate import calibrate_here, calibrate_slots, show
-    from producer.progress import say_line
-
-    url = find_broker(broker)
-    if url is None:
-        if names:
-            raise InputError("--slot needs a broker: give --broker URL, or set CHIMERA_BROKER")
-        floors = [calibrate_here()]
-    else:
-        client = connect(url, retries=0)
-        check(client, url)
-        live = Store(client).slots()
-        unknown = sorted(set(names) - {slot.slot for slot in live})
-        if unknown or not live:
-            seen = ", ".join(slot.slot for slot in live) or "none"
-            raise SetupError(
-                f"no live slot {', '.join(unknown)}; live slots: {seen}".replace("slot ;", "slot;")
-            )
-        chosen = [slot for slot in live if not names or slot.slot in names]
-        floors = calibrate_slots(url, chosen, lambda text: say_line(Console(stderr=True), text))
-    if as_json:
-        click.echo(json.dumps([floor.model_dump(mode="json") for floor in floors], indent=2))
-    else:
-        show(floors, Console())
-    sys.exit(0 if floors else 1)
-
-
-@cli.command()
-@options.broker
-def doctor(broker: str | None) -> None:
-    """Check Redis, workers, slots, servers and models, a line each; exit code 1 where one is red."""
-    from producer.broker import find_broker
-    from producer.doctor import examine
-    from producer.progress import say_line
-
-    console = plain()
-    red = False
-    for finding in examine(find_broker(broker)):
-        red = red or finding.good is False
-        mark, style = {True: ("ok", "green"), None: ("--", "yellow"), False: ("!!", "red")}[finding.good]
-        console.print(
-            Text.assemble((f"{mark}  ", style), f"{finding.part:<11}{finding.what}"), soft_wrap=True
-        )
-        if finding.advice and not finding.good:
-            say_line(console, f"{'':15}→ {finding.advice}")
-    sys.exit(1 if red else 0)
+    _become(command(address, port, state), broker, more)
 
 
 def _watched(log_format: str, metrics_port: int | None, metrics_address: str) -> list[str]:

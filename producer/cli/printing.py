@@ -1,28 +1,76 @@
-"""What commands print to."""
+"""What commands print to, and whether in colours."""
 
 from __future__ import annotations
 
 import logging
 import os
-from typing import IO, cast
-
-from rich.console import Console
+import sys
+from collections.abc import Mapping
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from contracts import logs
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 PIPE_COLUMNS = 160
+_DUMB = ("dumb", "unknown")
 
 
-def plain() -> Console:
-    """Return what tables are printed to: in a pipe as wide as they are, for lines of logs are not cut at 80 columns."""
-    console = Console()
-    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=PIPE_COLUMNS)
+def console(*, stderr: bool = False) -> Console:
+    """Return what is printed to; of standard output or standard error.
+
+    ``is_interactive``: a terminal that is watched, where lines may be written over. In a pipe, on a dumb terminal and
+    in CI (``CI`` is set) there are plain lines. In a pipe tables are :data:`PIPE_COLUMNS` wide, unless ``COLUMNS`` says else:
+    lines of logs are not cut at 80.
+    """
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    terminal = stream.isatty()
+    in_colours = colours(os.environ, terminal)
+    size: dict[str, Any] = (
+        {} if terminal or "COLUMNS" in os.environ else {"width": PIPE_COLUMNS, "height": 50}
+    )
+    return Console(
+        file=stream,
+        force_terminal=terminal or in_colours,
+        force_interactive=terminal and not _is_dumb(os.environ) and not _is_set(os.environ, "CI"),
+        color_system=("auto" if terminal and not _is_dumb(os.environ) else "standard")
+        if in_colours
+        else None,
+        **size,
+    )
 
 
-def console_of(log_format: logs.Form) -> Console:
-    """Return what a command prints to: with ``json`` its lines are records, as those of the parts that it starts."""
+def console_for(as_json: bool) -> Console:
+    """Return what a command tells its progress to: standard error where standard output is for one JSON document."""
+    return console(stderr=as_json)
+
+
+def console_of(log_format: logs.Form, as_json: bool) -> Console:
+    """Return the same of a command with ``--log-format``: with ``json`` its lines are records, as those of the parts that it starts."""
     os.environ[logs.LOG_FORMAT] = log_format
     if log_format == "text":
-        return plain()
+        return console_for(as_json)
+    from rich.console import Console
+
     logs.setup(log_format)
     return Console(file=cast(IO[str], logs.LineStream(logging.getLogger("chimera.run"))), width=200)
+
+
+def colours(environment: Mapping[str, str], terminal: bool) -> bool:
+    """Return whether to print in colours: never with ``NO_COLOR``; with ``FORCE_COLOR`` or ``CLICOLOR_FORCE`` also in a pipe."""
+    if _is_set(environment, "NO_COLOR"):
+        return False
+    if _is_set(environment, "FORCE_COLOR") or environment.get("CLICOLOR_FORCE", "0") not in ("", "0"):
+        return True
+    return terminal and not _is_dumb(environment)
+
+
+def _is_set(environment: Mapping[str, str], name: str) -> bool:
+    return environment.get(name, "") not in ("", "0", "false")
+
+
+def _is_dumb(environment: Mapping[str, str]) -> bool:
+    return environment.get("TERM", "").lower() in _DUMB

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,7 +14,12 @@ from analysis.rendering.document import Document, Row, Table
 from analysis.rendering.html import render_document
 from analysis.rendering.layout.charts import charts_sections, main_effects_charts, overview_charts
 from analysis.rendering.plain import one_line
+from tests.support.opened_page import Opened
+from tests.support.present import present
 from tests.support.report_samples import full_summary, hostile, many
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 HOSTILE = [
     "<script>window.hacked = 1; alert(1)</script>",
@@ -27,19 +34,19 @@ HOSTILE = [
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("reports")
 
 
 @pytest.fixture(scope="module")
-def report(folder) -> Path:
+def report(folder: Path) -> Path:
     path = folder / "report.html"
     path.write_text(render_html(full_summary()), encoding="utf-8")
     return path
 
 
 @pytest.fixture(scope="module")
-def charts(folder) -> Path:
+def charts(folder: Path) -> Path:
     """All charts, whatever the report's layout uses."""
     summary = full_summary()
     blocks = (*overview_charts(summary), *main_effects_charts(summary), *charts_sections(summary))
@@ -49,7 +56,7 @@ def charts(folder) -> Path:
 
 
 @pytest.fixture(scope="module")
-def plain_table(folder) -> Path:
+def plain_table(folder: Path) -> Path:
     """Six rows whose printed numbers sort otherwise than their values, one unknown."""
     rates = [("ten", 10.04), ("two", 2.0), ("ten-b", 10.01), ("none", None), ("minus", -3.0), ("big", 1e6)]
     rows = tuple(
@@ -73,21 +80,23 @@ def plain_table(folder) -> Path:
     return path
 
 
-def names(page) -> list[str]:
+def names(page: Page) -> list[str]:
     return page.locator("[data-table] tbody tr:visible td:first-child").all_inner_texts()
 
 
-def shown(page) -> str:
+def shown(page: Page) -> str:
     return page.locator("[data-table] output").first.inner_text()
 
 
-def test_the_report_opens_without_a_word_and_loads_only_itself(open_page, report) -> None:
+def test_the_report_opens_without_a_word_and_loads_only_itself(
+    open_page: Callable[..., Opened], report: Path
+) -> None:
     opened = open_page(report)
     opened.page.locator("main section").last.scroll_into_view_if_needed()
     assert opened.quiet(report.as_uri()), opened
 
 
-def test_every_chart_has_a_name_and_is_drawn(open_page, charts) -> None:
+def test_every_chart_has_a_name_and_is_drawn(open_page: Callable[..., Opened], charts: Path) -> None:
     opened = open_page(charts)
     page = opened.page
     images = page.get_by_role("img")
@@ -96,14 +105,14 @@ def test_every_chart_has_a_name_and_is_drawn(open_page, charts) -> None:
         title = figure.locator("figcaption strong").inner_text()
         image = figure.get_by_role("img", name=title, exact=True)
         box = image.bounding_box()
-        assert box["width"] > 500 and box["height"] > 80
+        assert present(box)["width"] > 500 and present(box)["height"] > 80
         assert figure.locator("svg[role=img] g :is(circle, path)").count() > 0
         figure.locator("summary").click()
         assert figure.locator("details td").first.is_visible()
     assert opened.quiet(charts.as_uri()), opened
 
 
-def test_marks_have_the_colour_of_their_series(open_page, charts) -> None:
+def test_marks_have_the_colour_of_their_series(open_page: Callable[..., Opened], charts: Path) -> None:
     page = open_page(charts).page
     fills = {
         tone: page.locator(f"svg[role=img] .t-{tone} :is(circle, path):not(.o, .x, .iv)").first.evaluate(
@@ -115,7 +124,9 @@ def test_marks_have_the_colour_of_their_series(open_page, charts) -> None:
     assert "rgb(0, 0, 0)" not in fills.values()
 
 
-def test_the_table_of_the_report_sorts_by_unrounded_values(open_page, report) -> None:
+def test_the_table_of_the_report_sorts_by_unrounded_values(
+    open_page: Callable[..., Opened], report: Path
+) -> None:
     opened = open_page(report)
     page = opened.page
     head = page.locator("[data-table]").first.locator("th", has_text="Throughput (tok/s)")
@@ -123,7 +134,7 @@ def test_the_table_of_the_report_sorts_by_unrounded_values(open_page, report) ->
 
     def values() -> list[float]:
         cells = page.locator("[data-table]").first.locator(f"tbody td:nth-child({column + 1})")
-        return [float(cell.get_attribute("data-v")) for cell in cells.all()]
+        return [float(present(cell.get_attribute("data-v"))) for cell in cells.all()]
 
     before = values()
     head.get_by_role("button").click()
@@ -135,7 +146,9 @@ def test_the_table_of_the_report_sorts_by_unrounded_values(open_page, report) ->
     assert opened.quiet(report.as_uri()), opened
 
 
-def test_unknown_values_stay_last_in_both_directions(open_page, plain_table) -> None:
+def test_unknown_values_stay_last_in_both_directions(
+    open_page: Callable[..., Opened], plain_table: Path
+) -> None:
     page = open_page(plain_table).page
     button = page.get_by_role("button", name="Rate")
     button.click()
@@ -144,7 +157,9 @@ def test_unknown_values_stay_last_in_both_directions(open_page, plain_table) -> 
     assert names(page) == ["big", "ten", "ten-b", "two", "minus", "none"]
 
 
-def test_text_sorts_as_text_and_one_column_at_a_time(open_page, plain_table) -> None:
+def test_text_sorts_as_text_and_one_column_at_a_time(
+    open_page: Callable[..., Opened], plain_table: Path
+) -> None:
     page = open_page(plain_table).page
     page.get_by_role("button", name="Rate").click()
     page.get_by_role("button", name="Configuration").click()
@@ -152,7 +167,7 @@ def test_text_sorts_as_text_and_one_column_at_a_time(open_page, plain_table) -> 
     assert page.locator("th[aria-sort]").count() == 1
 
 
-def test_sorting_and_filtering_by_keyboard_alone(open_page, plain_table) -> None:
+def test_sorting_and_filtering_by_keyboard_alone(open_page: Callable[..., Opened], plain_table: Path) -> None:
     page = open_page(plain_table).page
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
@@ -179,7 +194,9 @@ def test_sorting_and_filtering_by_keyboard_alone(open_page, plain_table) -> None
     assert names(page) == ["big", "two", "none"]
 
 
-def test_filters_count_what_they_show_and_reset_restores_all(open_page, plain_table) -> None:
+def test_filters_count_what_they_show_and_reset_restores_all(
+    open_page: Callable[..., Opened], plain_table: Path
+) -> None:
     page = open_page(plain_table).page
     assert shown(page) == "6 of 6"
     page.get_by_label("Filter by words").fill("TEN odd")
@@ -197,7 +214,7 @@ def test_filters_count_what_they_show_and_reset_restores_all(open_page, plain_ta
     assert page.locator("th[aria-sort]").count() == 0
 
 
-def test_filter_by_the_value_of_an_axis(open_page, report) -> None:
+def test_filter_by_the_value_of_an_axis(open_page: Callable[..., Opened], report: Path) -> None:
     page = open_page(report).page
     table = page.locator("[data-table]").first
     table.get_by_label("num_gpu").select_option(label="40")
@@ -207,14 +224,16 @@ def test_filter_by_the_value_of_an_axis(open_page, report) -> None:
     assert all("num_gpu=40" in row.inner_text() for row in visible)
 
 
-def test_without_scripts_the_table_is_a_table(open_page, plain_table) -> None:
+def test_without_scripts_the_table_is_a_table(open_page: Callable[..., Opened], plain_table: Path) -> None:
     page = open_page(plain_table, java_script_enabled=False).page
     assert page.locator("th button").count() == 0
     assert not page.locator(".controls").is_visible()
     assert page.locator("tbody tr:visible").count() == 6
 
 
-def test_paper_shows_every_row_and_every_folded_part(open_page, report, tmp_path) -> None:
+def test_paper_shows_every_row_and_every_folded_part(
+    open_page: Callable[..., Opened], report: Path, tmp_path: Path
+) -> None:
     opened = open_page(report, color_scheme="dark")
     page = opened.page
     page.get_by_label("Filter by words").first.fill("no such configuration")
@@ -223,7 +242,7 @@ def test_paper_shows_every_row_and_every_folded_part(open_page, report, tmp_path
     assert not row.is_visible() and not folded.is_visible()
     page.emulate_media(media="print")
     assert row.is_visible()
-    assert folded.bounding_box()["height"] > 0
+    assert present(folded.bounding_box())["height"] > 0
     assert not page.locator("nav").is_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     overflow = page.evaluate("getComputedStyle(document.querySelector('.scroll')).overflowX")
@@ -234,7 +253,9 @@ def test_paper_shows_every_row_and_every_folded_part(open_page, report, tmp_path
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_both_schemes_render(open_page, report, scheme, tmp_path) -> None:
+def test_both_schemes_render(
+    open_page: Callable[..., Opened], report: Path, scheme: str, tmp_path: Path
+) -> None:
     page = open_page(report, color_scheme=scheme).page
     colours = page.evaluate(
         "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
@@ -244,12 +265,12 @@ def test_both_schemes_render(open_page, report, scheme, tmp_path) -> None:
     assert page.screenshot(path=tmp_path / f"{scheme}.png").startswith(b"\x89PNG")
 
 
-def test_a_phone_scrolls_only_downwards(open_page, report) -> None:
+def test_a_phone_scrolls_only_downwards(open_page: Callable[..., Opened], report: Path) -> None:
     page = open_page(report, viewport={"width": 390, "height": 844}).page
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_many_configurations_sort_and_filter(open_page, folder) -> None:
+def test_many_configurations_sort_and_filter(open_page: Callable[..., Opened], folder: Path) -> None:
     path = folder / "many.html"
     path.write_text(render_html(many(400)), encoding="utf-8")
     opened = open_page(path)
@@ -262,7 +283,7 @@ def test_many_configurations_sort_and_filter(open_page, folder) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_text_stays_text(open_page, folder, text) -> None:
+def test_hostile_text_stays_text(open_page: Callable[..., Opened], folder: Path, text: str) -> None:
     path = folder / "hostile.html"
     path.write_text(render_html(hostile(text)), encoding="utf-8")
     opened = open_page(path)
@@ -282,7 +303,9 @@ def test_hostile_text_stays_text(open_page, folder, text) -> None:
     assert opened.quiet(path.as_uri()), opened
 
 
-def test_the_policy_stops_what_escaping_would_miss(open_page, folder, report) -> None:
+def test_the_policy_stops_what_escaping_would_miss(
+    open_page: Callable[..., Opened], folder: Path, report: Path
+) -> None:
     """A script put into the file by hand does not run, and nothing is fetched."""
     injected = (
         "<script>window.hacked = 1</script><img src='http://127.0.0.1:9/x.png' onerror='window.hacked = 1'>"

@@ -20,6 +20,7 @@ from contracts.call import CallResult, Outcome
 from contracts.configuration import Parameters
 from contracts.formulas import ttft_ms
 from contracts.sweep import ServerSpec
+from tests.support.present import present
 from tests.support.recording_proxy import RecordingProxy
 from worker.servers import CallRequest, ModelServer, open_server
 
@@ -85,8 +86,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         watchdog.cancel()
         child.kill()
         child.wait(10)
-        child.stdin.close()
-        child.stdout.close()
+        present(child.stdin).close()
+        present(child.stdout).close()
 
 
 @pytest.fixture(params=list(SPECS))

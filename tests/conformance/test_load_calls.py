@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,7 @@ MS = 1_000_000
 every_client = pytest.mark.parametrize("name", CLIENTS)
 
 
-async def call(
-    client: Client, load: Load | None, scenario: str = "normal", **parameters: float
-) -> CallResult:
+async def call(client: Client, load: Load | None, scenario: str = "normal", **parameters: Any) -> CallResult:
     request = replace(ask(scenario, **parameters), load=load)
     return await client.server.call(request, ENOUGH_S)
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -241,7 +242,7 @@ async def test_tokens_per_frame_are_told_or_unknown(
 
 @every_client
 async def test_what_the_server_ran_with(name: str) -> None:
-    asked = {"temperature": 0.7, "top_p": 0.95, "num_predict": 5, "seed": 11}
+    asked: dict[str, Any] = {"temperature": 0.7, "top_p": 0.95, "num_predict": 5, "seed": 11}
     async with talking(name) as client:
         result = await client.call(**asked)
     told = asked | {"top_k": 40, "repeat_penalty": 1.0}

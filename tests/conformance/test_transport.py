@@ -27,7 +27,7 @@ from contracts.sweep import ServerSpec, Timeouts
 from tests.conformance.server_clients import SETTINGS, TEXT, ask, open_client
 from worker.measurement.loop import WatchedLoop
 from worker.measurement.timing import CallClock
-from worker.servers import ServerUnreachable, connection, open_server
+from worker.servers import ServerUnreachable, open_server
 from worker.servers.transport import CLOCK, INCOMING, Incoming, StampedTransport
 
 BODY = b'{"response":"hi","done":false}\n{"response":"","done":true,"done_reason":"stop"}\n'
@@ -440,9 +440,7 @@ def serving(certificate: Path) -> ssl.SSLContext:
 async def test_tls(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trusting = ssl.create_default_context(cafile=str(certificate))
     make = httpx.AsyncHTTPTransport
-    monkeypatch.setattr(
-        connection.httpx, "AsyncHTTPTransport", lambda **given: make(**{**given, "verify": trusting})
-    )
+    monkeypatch.setattr(httpx, "AsyncHTTPTransport", lambda **given: make(**{**given, "verify": trusting}))
     async with scripted(answer_whole, serving(certificate)) as server:
         client = open_server(ServerSpec(kind="ollama"), server.url)
         results = [await client.call(ask(), PATIENCE_S) for _ in range(3)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ HOUR_S = 3600
 
 
 @pytest.mark.skipif(compiler() is None, reason="a jumping clock needs a C compiler")
+def has_more_calls(parts: Parts, least: int) -> bool:
+    return len(parts.servers["s0"].calls()) > least
+
+
 def test_a_jump_of_the_wall_clock_changes_no_duration(parts: Parts, tmp_path: Path) -> None:
     clock = Clock(tmp_path)
     environments = {"s0": clock.environment}
@@ -24,9 +29,7 @@ def test_a_jump_of_the_wall_clock_changes_no_duration(parts: Parts, tmp_path: Pa
     wait_for(parts.servers["s0"].calls, what="the first job measures")
     for n, seconds in enumerate((HOUR_S, -HOUR_S, 0), 2):
         clock.jump(seconds)
-        wait_for(
-            lambda least=n * 2: len(parts.servers["s0"].calls()) > least, what="a job measures after the jump"
-        )
+        wait_for(partial(has_more_calls, parts, n * 2), what="a job measures after the jump")
     found = ended(parts, run)
     assert (found.planned, found.complete) == (20, 20)
     rows = [row for row in read_stages(results_of(parts)) if row.slot == "s0"]

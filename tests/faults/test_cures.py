@@ -30,7 +30,8 @@ def test_a_chord_part_that_is_counted_while_redis_is_away_fires_the_callback(par
     counted: list[Any] = []
 
     def count() -> None:
-        counted.append(app.backend.on_chord_part_return(request, states.SUCCESS, {"job_id": "j"}))
+        app.backend.on_chord_part_return(request, states.SUCCESS, {"job_id": "j"})
+        counted.append(request.id)
 
     parts.redis.kill()
     thread = threading.Thread(target=count, daemon=True)
@@ -56,7 +57,7 @@ def test_a_killed_workers_message_comes_back_without_anybodys_care(parts: Parts,
     wait_for(lambda: parts.store.progress(execution).done == RUNS - 1, what="s1 has done the others")
     client = parts.store.client
     client.zadd(
-        "unacked_index", dict.fromkeys(client.zrange("unacked_index", 0, -1), 0.0)
+        "unacked_index", {str(tag): 0.0 for tag in client.zrange("unacked_index", 0, -1)}
     )  # the timeout passes
     wait_for(
         lambda: parts.store.progress(execution).done == RUNS, seconds=QUICK_S, what="all jobs are measured"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,17 @@ import pytest
 from analysis.stages_io import read_stages
 from benchmarks.chaos.parts import Parts
 from benchmarks.chaos.trapped import MEASURE_POINTS, POISON, PUBLISH_POINT
+from producer.processes import Child
 from tests.support.chaos import cheap_sweep, ended, results_of
 from tests.support.cluster import wait_for
+
+
+def is_dead(worker: Child) -> bool:
+    return not worker.alive
+
+
+def is_reached(parts: Parts, point: str) -> bool:
+    return not parts.armed(point)
 
 
 def test_a_worker_may_die_anywhere_on_a_jobs_way(parts: Parts, tmp_path: Path) -> None:
@@ -22,7 +32,7 @@ def test_a_worker_may_die_anywhere_on_a_jobs_way(parts: Parts, tmp_path: Path) -
     for point in MEASURE_POINTS:
         parts.arm(point)
         run = run or parts.run(cheap_sweep(tmp_path, runs=6))
-        wait_for(lambda w=worker: not w.alive, what=f"the worker dies when a job is {point}")
+        wait_for(partial(is_dead, worker), what=f"the worker dies when a job is {point}")
         assert not parts.armed(point)
         worker = parts.worker("s0")
     assert run is not None
@@ -38,7 +48,7 @@ def test_a_pool_process_may_die_anywhere_on_a_jobs_way(parts: Parts, tmp_path: P
     for point in MEASURE_POINTS:
         parts.arm(point, "process")
         run = run or parts.run(cheap_sweep(tmp_path, runs=6))
-        wait_for(lambda p=point: not parts.armed(p), what=f"the pool process dies when a job is {point}")
+        wait_for(partial(is_reached, parts, point), what=f"the pool process dies when a job is {point}")
     assert run is not None
     found = ended(parts, run)
     assert (found.planned, found.complete) == (12, 12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,7 @@ def test_decisions_that_are_delivered_again_and_again_change_nothing(
     app = make_app(cluster.url, max_deadline_s=60)
     dispatcher = Dispatcher(app, cluster.store, JobMaker.of(manifest, ""))
     for block in range(LEAST + 1, MOST + 2):
-        wait_for(lambda b=block: cluster.store.round(execution, b), what=f"block {block} is decided on")
+        wait_for(partial(cluster.store.round, execution, block), what=f"block {block} is decided on")
         for repeated in range(LEAST + 1, MOST + 3):
             dispatcher.decide(repeated)
     wait_for(lambda: not run.alive, seconds=120, what="the sweep completes")

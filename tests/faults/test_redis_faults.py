@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from producer.processes import Child
 from tests.support.chaos import cheap_sweep, ended, for_a_while
 from tests.support.cluster import wait_for
 
-JOB: dict[str, float] = {"ttft_ms": 20, "itl_ms": 10, "tokens": 20}
+JOB: dict[str, Any] = {"ttft_ms": 20, "itl_ms": 10, "tokens": 20}
 """Two calls of 210 ms: whatever is done to Redis, it is in the middle of a job."""
 
 
@@ -29,12 +31,16 @@ def done(parts: Parts) -> int:
     return parts.store.progress(execution).done
 
 
+def is_done(parts: Parts, least: int) -> bool:
+    return done(parts) >= least
+
+
 @pytest.mark.parametrize("outages_s", [(1, 3, 1), (25,)], ids=["1-3-1", "25"])
 def test_a_killed_redis_is_waited_for(parts: Parts, tmp_path: Path, outages_s: tuple[int, ...]) -> None:
     """The last time, the chord's last part, its callback and the finaliser are on their way."""
     run = started(parts, tmp_path, configurations=1, runs=12)
     for least, outage_s in zip((8, 10, 12)[-len(outages_s) :], outages_s, strict=True):
-        wait_for(lambda n=least: done(parts) >= n, what=f"{least} jobs are done")
+        wait_for(partial(is_done, parts, least), what=f"{least} jobs are done")
         parts.redis.restart(after_s=outage_s)
     found = ended(parts, run)
     assert (found.planned, found.complete) == (12, 12)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -12,7 +14,7 @@ from contracts.manifest import Manifest
 from tests.support.cluster import Cluster, Shell, calls_of, start_reference_server, wait_for
 from tests.support.sweeps import write_sweep
 
-SCHEDULE = {"ttft_ms": 50, "itl_ms": 5, "tokens": 50}
+SCHEDULE: dict[str, Any] = {"ttft_ms": 50, "itl_ms": 5, "tokens": 50}
 TOGETHER = 40
 """Runs of a sweep that is not over before a second command has started."""
 
@@ -131,12 +133,17 @@ def test_a_live_worker_keeps_its_job_invisible(cluster: Cluster, tmp_path: Path,
     wait_for(cluster.store.has_aggregator, what="the aggregator is live")
     cluster.start_run(one_axis(tmp_path, runs=1, deadline=60))
     wait_for(lambda: calls_of(url), what="the job measures")
-    ((tag, handed_out),) = cluster.store.client.zrange("unacked_index", 0, -1, withscores=True)
+    handed: list[Any] = list(cluster.store.client.zrange("unacked_index", 0, -1, withscores=True))
+    ((tag, handed_out),) = handed
     wait_for(
         lambda: (cluster.store.client.zscore("unacked_index", tag) or 0) > handed_out,
         seconds=30,
         what="its age is renewed",
     )
+
+
+def reached(server_url: str, calls: int) -> bool:
+    return len(calls_of(server_url)) >= calls
 
 
 def test_the_manifest_says_how_often_it_was_resumed(shell: Shell, corpus: Path) -> None:
@@ -145,7 +152,7 @@ def test_the_manifest_says_how_often_it_was_resumed(shell: Shell, corpus: Path) 
         command = ["run", str(one_axis(shell.folder, runs=6)), "--server", url]
         for calls in (1, 5, 9, 13):  # more often than a job may take its worker with it
             run = shell.start(*command)
-            wait_for(lambda n=calls: len(calls_of(url)) >= n, what=f"call {calls}")
+            wait_for(partial(reached, url, calls), what=f"call {calls}")
             psutil.Process(run.pid).send_signal(2)
             run.communicate(timeout=30)
         code, output = shell.run(*command)

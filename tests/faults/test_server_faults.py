@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from benchmarks.chaos.parts import Parts
 from tests.support.chaos import cheap_sweep, ended, results_of
 from tests.support.cluster import wait_for
 
-JOB: dict[str, float] = {"ttft_ms": 50, "itl_ms": 10, "tokens": 20}
+JOB: dict[str, Any] = {"ttft_ms": 50, "itl_ms": 10, "tokens": 20}
 DEADLINE_S = 3
 
 
@@ -48,7 +49,7 @@ def test_servers_that_fail_each_in_its_way(parts: Parts, tmp_path: Path) -> None
     parts.start(*slots, **JOB)
     run = parts.run(cheap_sweep(tmp_path, configurations=2, runs=30, deadline=DEADLINE_S))
     for slot in slots:
-        wait_for(lambda s=slot: parts.servers[s].calls(), what=f"slot {slot} measures")
+        wait_for(parts.servers[slot].calls, what=f"slot {slot} measures")
     for slot, ill in ILLS.items():
         ill(parts.servers[slot])
     found = ended(parts, run, servers=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -16,10 +17,10 @@ from tests.support.sweeps import write_sweep
 
 ENDS_S = 40.0
 """Far above what an ending takes, far below the jobs that are handed back."""
-SLOW = {"ttft_ms": 100, "itl_ms": 1000, "tokens": 100}
+SLOW: dict[str, Any] = {"ttft_ms": 100, "itl_ms": 1000, "tokens": 100}
 """A call of 100 s."""
-QUICK = {"ttft_ms": 5, "itl_ms": 1, "tokens": 50}
-SHORT = {"ttft_ms": 50, "itl_ms": 20, "tokens": 50}
+QUICK: dict[str, Any] = {"ttft_ms": 5, "itl_ms": 1, "tokens": 50}
+SHORT: dict[str, Any] = {"ttft_ms": 50, "itl_ms": 20, "tokens": 50}
 """A call of 1 s."""
 
 
@@ -44,7 +45,7 @@ def ends(worker: Child, processes: list[psutil.Process]) -> None:
 
 def attempts(store: Store) -> dict[str, int]:
     (key,) = store.client.scan_iter("chimera:x:*:attempts")
-    return {job: int(n) for job, n in store.client.hgetall(key).items()}
+    return {str(job): int(n) for job, n in store.client.hgetall(key).items()}
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGQUIT])

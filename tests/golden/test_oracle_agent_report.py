@@ -25,7 +25,7 @@ def markdown() -> str:
     return render_document(agent_report(insight, summary, "You are InsightAgent."))
 
 
-def test_every_metric_to_the_printed_digit(markdown) -> None:
+def test_every_metric_to_the_printed_digit(markdown: str) -> None:
     for line in (
         *("- Throughput: 41.89 tok/s", "- TTFT: 657.74 ms", "- Total Duration: 55563.54 ms"),
         *("- Tokens Generated: 2235", "- Prompt Eval: 796.84 ms", "- Eval Duration: 53326.57 ms"),
@@ -35,7 +35,7 @@ def test_every_metric_to_the_printed_digit(markdown) -> None:
         assert SEED is None or line in SEED.read_text(encoding="utf-8").splitlines(), line
 
 
-def test_sections_in_the_seeds_order(markdown) -> None:
+def test_sections_in_the_seeds_order(markdown: str) -> None:
     outside = re.sub(r"```text\n.*?\n```", "", markdown, flags=re.DOTALL)
     titles = [line for line in outside.splitlines() if line.startswith(("# ", "## "))]
     assert titles == [
@@ -47,6 +47,6 @@ def test_sections_in_the_seeds_order(markdown) -> None:
     assert "```text\nYou are InsightAgent.\n```" in markdown
 
 
-def test_one_run_shows_no_spread(markdown) -> None:
+def test_one_run_shows_no_spread(markdown: str) -> None:
     assert "- Throughput: 41.91 tok/s (one run)" in markdown  # Σ tokens / Σ eval time, not the mean of rates
     assert "- Execution time: 55.59s (analysis 25.27s | report 30.29s)" in markdown

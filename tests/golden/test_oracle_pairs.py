@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory) -> Path:
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pairs")
     found = CliRunner().invoke(cli, ["report", str(STAGES), "--out", str(folder), "--each", "agent"])
     assert found.exit_code == 0, found.output
@@ -34,12 +34,12 @@ def out(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def summary(out) -> dict[str, Any]:
+def summary(out: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     return found
 
 
-def test_the_recorded_pair_figures(summary) -> None:
+def test_the_recorded_pair_figures(summary: dict[str, Any]) -> None:
     (recorded,) = csv.DictReader(RECORDED.read_text(encoding="utf-8").splitlines())
     (pair,) = summary["pairs"]
     assert (pair["config"], pair["run"]) == (recorded["config"], int(recorded["run"]))
@@ -54,7 +54,7 @@ def test_the_recorded_pair_figures(summary) -> None:
     assert legacy["contention"] is (recorded["resource_contention_detected"] == "True") is False
 
 
-def test_means_over_runs_are_plain_numbers(summary) -> None:
+def test_means_over_runs_are_plain_numbers(summary: dict[str, Any]) -> None:
     (found,) = summary["pair_configurations"]
     assert found["runs"] == 1
     assert found["speedup"] == pytest.approx(1.9869898995, abs=1e-10)
@@ -64,7 +64,7 @@ def test_means_over_runs_are_plain_numbers(summary) -> None:
     assert found["legacy_note"] == LEGACY_NOTE
 
 
-def test_nothing_is_claimed_that_one_run_without_solo_can_not_tell(summary) -> None:
+def test_nothing_is_claimed_that_one_run_without_solo_can_not_tell(summary: dict[str, Any]) -> None:
     (found,) = summary["pair_configurations"]
     assert found["contention"] == "not known"
     assert found["gain"] is None
@@ -73,7 +73,7 @@ def test_nothing_is_claimed_that_one_run_without_solo_can_not_tell(summary) -> N
     assert found["fairness"]["of"] == "raw rates"
 
 
-def test_the_agents_report_prints_the_seeds_figures(out) -> None:
+def test_the_agents_report_prints_the_seeds_figures(out: Path) -> None:
     (text,) = [path.read_text(encoding="utf-8") for path in (out / "agents").glob("*insight*.md")]
     assert text.startswith("# Chimera Agent insight\n")
     for line in ("- Throughput: 41.89 tok/s", "- TTFT: 657.74 ms"):
@@ -82,7 +82,7 @@ def test_the_agents_report_prints_the_seeds_figures(out) -> None:
     assert "**Measured:** at the same time as collector" in text
 
 
-def test_the_report_labels_them(out) -> None:
+def test_the_report_labels_them(out: Path) -> None:
     text = (out / "report.md").read_text(encoding="utf-8")
     section = text.split("## Agents at the Same Time", 1)[1]
     assert section.index("### Legacy Figures") < section.index(

@@ -32,7 +32,7 @@ def markdown() -> str:
     return render_markdown(summarise_records(read_stages(STAGES)))
 
 
-def test_every_aggregate_to_the_printed_digit(markdown) -> None:
+def test_every_aggregate_to_the_printed_digit(markdown: str) -> None:
     rows = [cells(line) for line in seed_section("Aggregate Metrics")[2:]]
     assert len(rows) == 7
     made = {tuple(row[:2]) for row in map(cells, markdown.splitlines())}
@@ -41,7 +41,7 @@ def test_every_aggregate_to_the_printed_digit(markdown) -> None:
         assert (label, value + suffix) in made
 
 
-def test_every_call_to_the_printed_digit(markdown) -> None:
+def test_every_call_to_the_printed_digit(markdown: str) -> None:
     header, _, *rows = map(cells, seed_section("LLM Call Metrics"))
     assert len(rows) == 6
     made = [cells(line)[:6] for line in markdown.splitlines() if line.startswith("| ")]
@@ -50,14 +50,14 @@ def test_every_call_to_the_printed_digit(markdown) -> None:
         assert row in made
 
 
-def test_the_statistical_summary(markdown) -> None:
+def test_the_statistical_summary(markdown: str) -> None:
     lines = seed_section("Statistical Summary")
     assert len(lines) == 3
     for line in lines:
         assert any(made.startswith(line) for made in markdown.splitlines()), line
 
 
-def test_beside_it_what_is_true(markdown) -> None:
+def test_beside_it_what_is_true(markdown: str) -> None:
     row = next(line for line in markdown.splitlines() if line.startswith("| Average Throughput "))
     assert row == "| Average Throughput | 96.69 ± 47.37 tok/s (n = 6) | 116.02 ± 0.91 tok/s (n = 5) |"
     assert "- **Run 1 / report**: aborted: no final record from the server" in markdown
@@ -72,14 +72,14 @@ def test_html_has_the_same_figures() -> None:
         assert figure in page
 
 
-def test_nothing_is_said_of_what_these_data_do_not_tell(markdown) -> None:
+def test_nothing_is_said_of_what_these_data_do_not_tell(markdown: str) -> None:
     for title in ("Conditions of Measurement", "Inert Axes", "Telemetry", "Reproducibility"):
         assert f"# {title}" not in markdown
     for words in ("calibrate", "suspect |", "ITL", "How that is known", "Before a run"):
         assert words not in markdown
 
 
-def test_population_sd_is_named(markdown) -> None:
+def test_population_sd_is_named(markdown: str) -> None:
     other = render_markdown(summarise_records(read_stages(STAGES), sd="population"))
     assert "96.69 ± 43.25 tok/s" in other
     assert "population standard deviation (n)" in other

@@ -74,7 +74,7 @@ def test_a_paused_sweep_measures_nothing_until_it_is_resumed(running: Running) -
     assert len(calls_of(running.server)) == calls and 2 * done == calls
     assert running.run.alive
 
-    assert resume(running.options(), Console()) is None  # 'chimera run' still follows it
+    assert resume(running.options(), Console()).folder is None  # 'chimera run' still follows it
     output = running.ends()
     assert "is paused" in output
     measured = {str(r.job_id) for r in read_stages(running.results)}
@@ -83,7 +83,7 @@ def test_a_paused_sweep_measures_nothing_until_it_is_resumed(running: Running) -
 
 
 def test_a_cancelled_sweep_ends_with_a_report_of_what_there_is(running: Running) -> None:
-    folder = cancel(running.options(running.execution), Console(), now=False, wait=True)
+    folder = cancel(running.options(running.execution), Console(), now=False, wait=True).folder
     running.ends()
     assert folder == running.results
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -111,7 +111,7 @@ def test_what_runs_can_be_killed_on_cancelling(cluster: Cluster, tmp_path: Path,
 def test_a_sweep_goes_on_without_its_producer_and_resume_collects_it(running: Running) -> None:
     running.run.stop_now()
     wait_for(lambda: running.store.status(running.execution) == "finished", what="the aggregator carries on")
-    folder = resume(running.options(), Console())
+    folder = resume(running.options(), Console()).folder
     assert folder == running.results
     assert len({str(r.job_id) for r in read_stages(running.results)}) == 2 * RUNS
     assert len(calls_of(running.server)) == 2 * 2 * RUNS
@@ -126,7 +126,7 @@ def test_a_paused_sweep_whose_producer_died_is_resumed_and_collected(running: Ru
         lambda: running.store.client.get(steward_key(running.execution)) not in (None, steward),
         what="the aggregator cares for it",
     )
-    assert resume(running.options(), Console()) == running.results
+    assert resume(running.options(), Console()).folder == running.results
     assert len({str(r.job_id) for r in read_stages(running.results)}) == 2 * RUNS
     assert running.store.status(running.execution) == "collected"
 
@@ -142,7 +142,7 @@ def test_a_pause_while_slots_are_calibrated_is_kept(cluster: Cluster, tmp_path: 
     pause(options, Console())
     wait_for(lambda: "jobs 0/2" in run.log.read_text(), what="its slot was calibrated")
     assert cluster.store.status(execution) == "paused" and not calls_of(server)
-    assert resume(options, Console()) is None
+    assert resume(options, Console()).folder is None
     wait_for(lambda: not run.alive, what="chimera run ends")
     assert run.returncode == 0, run.log.read_text()
     assert len(calls_of(server)) == 2 * 2
@@ -186,4 +186,4 @@ def test_a_changed_sweep_is_not_resumed_and_the_difference_is_shown(running: Run
     (running.folder / "corpus" / "c.md").write_text("other")
     with pytest.raises(InputError, match=r"the files below workload\.paths"):
         resume(running.options(), Console())
-    assert resume(running.options(running.execution), Console()) == running.results
+    assert resume(running.options(running.execution), Console()).folder == running.results

@@ -55,7 +55,7 @@ def test_open_loops_below_and_beyond_what_the_server_can_serve(cluster: Cluster,
         for line in requests
     )
     # The prompts and the schedule are the run's, whatever the configuration.
-    asked = {(line.config, line.run): [] for line in requests}
+    asked: dict[tuple[str, int], list[int | None]] = {(line.config, line.run): [] for line in requests}
     for line in requests:
         asked[line.config, line.run].append(line.asked_input_tokens)
     assert asked["rate=10", 1] == asked["rate=60", 1]

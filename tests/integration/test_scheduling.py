@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import Any
 
 from contracts.manifest import Manifest, OrderedJob
 from contracts.outcome import JobOutcome
 from tests.support.cluster import Cluster, calls_of, wait_for
 from tests.support.sweeps import write_sweep
 
-SCHEDULE = {"ttft_ms": 10, "itl_ms": 5, "tokens": 30}
+SCHEDULE: dict[str, Any] = {"ttft_ms": 10, "itl_ms": 5, "tokens": 30}
 ENDLESS = 500
 """Runs of a sweep that is not waited for."""
 

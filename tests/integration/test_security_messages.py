@@ -9,7 +9,7 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -148,9 +148,21 @@ def test_what_kombu_would_not_decode_is_refused(target: Target, content_type: st
 def test_a_body_of_another_form_is_refused(target: Target) -> None:
     serializer = str(target.app.conf.task_serializer)
     messages: list[dict[str, Any] | str | bytes] = []
-    for body in (5, None, "x", b"x", [], [[], {}], [[], {}, 5], [5, {}, {}], {"args": []}, [[], {}, {}, {}]):
+    bodies: tuple[Any, ...] = (
+        5,
+        None,
+        "x",
+        b"x",
+        [],
+        [[], {}],
+        [[], {}, 5],
+        [5, {}, {}],
+        {"args": []},
+        [[], {}, {}, {}],
+    )
+    for body in bodies:
         content_type, _, encoded = dumps(body, serializer=serializer)
-        messages.append(in_form(target.message(), str(content_type), encoded))
+        messages.append(in_form(target.message(), str(content_type), cast(bytes, encoded)))
     target.refuses(messages, "the form of a task's")
 
 

@@ -19,6 +19,11 @@ from contracts.settings import BROKER, HOME
 from contracts.store import Store
 from producer.processes import Child
 
+try:
+    import coverage
+except ImportError:  # where nobody asks for it
+    coverage = None  # type: ignore[assignment]
+
 ROOT = Path(__file__).resolve().parents[2]
 POOL = "test"
 READY_S = 60.0
@@ -33,6 +38,17 @@ def wait_for(condition: Callable[[], Any], *, seconds: float = 60.0, what: str =
             return value
         time.sleep(0.02)
     raise AssertionError(f"not within {seconds:g} s: {what or condition}")
+
+
+def measured(*arguments: str) -> list[str]:
+    """Return the arguments of an interpreter that runs ``-m MODULE …``: under coverage, where the tests are.
+
+    Not for processes that measure: a slot's worker and model servers would be slowed down.
+    """
+    if coverage is None or coverage.Coverage.current() is None:
+        return [*arguments]
+    options = [f"--rcfile={ROOT / 'pyproject.toml'}", f"--data-file={ROOT / '.coverage'}"]
+    return ["-m", "coverage", "run", *options, *arguments]
 
 
 def start_reference_server(
@@ -69,7 +85,7 @@ class Cluster:
 
     def aggregator(self) -> Child:
         """Start the aggregator and wait until it is live."""
-        aggregator = self.python("aggregator", "-m", "worker", "--aggregator")
+        aggregator = self.python("aggregator", *measured("-m", "worker", "--aggregator"))
         aggregator.wait_until(self.store.has_aggregator, seconds=READY_S)
         return aggregator
 
@@ -86,7 +102,7 @@ class Cluster:
         command = ["-m", "producer", "run", str(sweep), "--results", str(self.folder / "results"), *arguments]
         if "--calibrate" not in arguments:
             command.append("--no-calibrate")
-        return self.python(f"run-{len(self._children)}", *command)
+        return self.python(f"run-{len(self._children)}", *measured(*command))
 
     def run(self, sweep: Path, *arguments: str, seconds: float = 120) -> tuple[str, Path]:
         """Run a sweep to its end; return what was printed and the results folder."""
@@ -124,7 +140,7 @@ class Shell:
         if arguments[0] == "run" and "--calibrate" not in arguments:
             arguments = (*arguments, "--no-calibrate")
         return subprocess.Popen(
-            [sys.executable, "-m", "producer", *arguments],
+            [sys.executable, *measured("-m", "producer", *arguments)],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,

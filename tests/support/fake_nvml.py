@@ -142,11 +142,12 @@ class FakeNvml:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_INVALID_ARGUMENT)
         return self._answer(function, handle, "temperature_c")
 
-    def _answer(self, function: str, handle: int, figure: str) -> Any:
+    def _answer(self, function: str, handle: int, figure: str) -> int:
         self._called(function)
         # One script for both names of a figure: its list goes on whichever is called.
         script = self._scripts.setdefault((handle, figure), _teller(getattr(self.gpus[handle], figure)))
-        return script()
+        answer: int = script()
+        return answer
 
     def _called(self, function: str, needs_init: bool = True) -> None:
         self.calls[function] += 1
@@ -163,7 +164,8 @@ class FakeNvml:
 def _teller(script: Script) -> Callable[[], Any]:
     """Return a function that gives the script's next answer."""
     if callable(script) and not isinstance(script, BaseException):
-        return script
+        told: Callable[[], Any] = script
+        return told
     if isinstance(script, list):
         answers: Iterable[Any] = itertools.chain(script, itertools.repeat(script[-1]))
     else:

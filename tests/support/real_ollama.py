@@ -152,7 +152,7 @@ def create_model(program: Path, url: str, environment: dict[str, str], folder: P
 
     # One thread: two that wait for each other get slow when anything else runs on the machine.
     (folder / "Modelfile").write_text(f"FROM {model_file()}\nPARAMETER num_thread 1\n")
-    command = [program, "create", MODEL, "-f", folder / "Modelfile"]
+    command = [str(program), "create", MODEL, "-f", str(folder / "Modelfile")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=CREATE_S)
     if done.returncode:
         pytest.fail(f"ollama create failed: {(done.stderr or done.stdout)[-500:]}")

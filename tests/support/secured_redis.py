@@ -160,13 +160,13 @@ class SecuredRedis:
     def admin(self) -> redis.Redis:
         """Return a client that may do everything."""
         tls = {} if self.authority is None else {k: str(v) for k, v in self.tls_query.items()}
-        return redis.Redis.from_url(self.url("admin"), decode_responses=True, **tls)  # type: ignore[arg-type]
+        return redis.Redis.from_url(self.url("admin"), decode_responses=True, **tls)
 
     def denied(self) -> list[str]:
         """Return what was denied to whom so far."""
         return [
             f"{line['username']}: {line['reason']} {line['object']} ({line['context']})"
-            for line in self.admin().acl_log()  # type: ignore[union-attr]
+            for line in self.admin().acl_log()
         ]
 
     def _answers(self) -> bool:

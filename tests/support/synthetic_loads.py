@@ -155,7 +155,7 @@ def grid(
         record
         for point, level in zip(points, levels, strict=True)
         for run in range(1, runs + 1)
-        for record in load_records(point.name, run, **{over: cast(level)}, **options)
+        for record in load_records(point.name, run, **{over: cast(level), **options})
     ]
     return records, load_manifest(points, runs, workload)
 

@@ -16,7 +16,7 @@ from contracts.sweep import ServerSpec
 from worker.measurement.clock import now_ns
 from worker.servers import CallRequest, ModelServer, open_server
 from worker.servers.transport import Incoming, Reading, StampedTransport
-from worker.servers.transport.wire import Wire
+from worker.servers.transport.wire import Receiver, Wire
 
 TIMEOUT_S = 5.0
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -86,7 +86,7 @@ def content(pieces: tuple[bytes, ...]) -> tuple[object, ...]:
     return incoming.status, headers, body, incoming.ended_ns is not None, failure
 
 
-def _feed(incoming: Incoming, pieces: tuple[bytes, ...]) -> None:
+def _feed(incoming: Receiver, pieces: tuple[bytes, ...]) -> None:
     for number, piece in enumerate(pieces):
         at_ns = now_ns()
         incoming.feed(piece, Reading(at_ns, at_ns, at_ns - number, number % 7 != 6))
@@ -102,18 +102,17 @@ class _Played(StampedTransport):
         return _PlayedWire((OK,) if request.method == "GET" else self.pieces)
 
 
-class _PlayedWire:
+class _PlayedWire(Wire):
     """Answers whatever is sent at once, and closes the connection."""
 
-    connect_ns = 0
-    idle_since_ns = 0
-    closed = False
-
-    def __init__(self, pieces: tuple[bytes, ...]) -> None:
+    def __init__(self, pieces: tuple[bytes, ...]) -> None:  # has no socket, so that Wire's is not called
+        self.connect_ns = 0
+        self.idle_since_ns = 0
+        self.closed = False
         self._pieces = pieces
-        self._receiver: Incoming | None = None
+        self._receiver: Receiver | None = None
 
-    def receive(self, receiver: Incoming | None) -> None:
+    def receive(self, receiver: Receiver | None) -> None:
         self._receiver = receiver
 
     def is_quiet(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,6 +26,7 @@ from contracts.outcome import (
 from contracts.records import StageRecord
 from contracts.sweep import SweepSpec
 from contracts.telemetry import GpuTelemetry, StageTelemetry
+from tests.support.factories import ManifestFactory, OutcomeFactory, RecordFactory
 
 # Time limits of single examples say nothing on a shared machine.
 settings.register_profile("chimera", deadline=None)
@@ -62,10 +62,6 @@ GPU = GpuTelemetry(
 TELEMETRY = StageTelemetry(
     samples=6, period_s=0.1, max_gap_s=0.11, gpus=(GPU,), cpu_busy_percent=20.0, cpu_steal_percent=0.5
 )
-
-RecordFactory = Callable[..., StageRecord]
-OutcomeFactory = Callable[..., JobOutcome]
-ManifestFactory = Callable[..., Manifest]
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ def test_all_schemes_name_the_same_colours() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark", "paper"])
-def test_contrast(scheme) -> None:
+def test_contrast(scheme: str) -> None:
     colours = schemes()[scheme]
     for text, ground in TEXT:
         assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)

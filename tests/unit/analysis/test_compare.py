@@ -31,6 +31,7 @@ from analysis.statistics.interval import Interval
 from contracts.failures import InputError
 from contracts.outcome import GpuIdentity
 from contracts.sweep import RunsSpec
+from tests.support.factories import RecordFactory
 from tests.support.synthetic import Shape, Synthetic, synthetic
 
 AT = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -263,7 +264,7 @@ def test_another_model_is_matched_by_parameters_where_that_is_allowed() -> None:
     assert any(text.startswith("model differs (--allow model): m:1 against m:2") for text in allowed.warnings)
 
 
-def test_a_name_that_one_result_has_twice_matches_nothing(record) -> None:
+def test_a_name_that_one_result_has_twice_matches_nothing(record: RecordFactory) -> None:
     # Two agents are two configurations; the same agent can't have two of one name.
     a = Result("a", [record(run=run, agent=agent) for run in (1, 2, 3) for agent in ("x", "y")], None)
     b = Result("b", [record(run=run, agent="x") for run in (1, 2, 3)], None)
@@ -350,7 +351,9 @@ SLOWER = Threshold(metric="throughput_tok_s", percent=-3)
         (comparison("worse", None, percent_interval=None), [None]),  # of a baseline of 0
     ],
 )
-def test_a_regression_is_significant_and_its_estimate_beyond_the_threshold(one, regressions) -> None:
+def test_a_regression_is_significant_and_its_estimate_beyond_the_threshold(
+    one: Comparison, regressions: list[bool | None]
+) -> None:
     found = gate(SLOWER, [one])
     assert [r.whole_interval for r in found.regressions] == regressions
     assert found.tested == 1
@@ -525,7 +528,7 @@ def test_it_reads_back_and_is_named_by_the_convention() -> None:
     assert name is not None and (name.sweep, name.model, name.utc) == ("synthetic-vs-synthetic", "m-1", AT)
 
 
-def test_hostile_names_stay_text(record) -> None:
+def test_hostile_names_stay_text(record: RecordFactory) -> None:
     name = "<script>alert(1)</script>|[bold]\x1b[31m`x`"
     sides = [
         Result(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from analysis.rendering import render_markdown
@@ -9,12 +12,15 @@ from analysis.statistics.estimate import estimate
 from analysis.summary import summarise_configuration, summarise_records
 from contracts.call import CallTiming
 from contracts.diagnosis import Diagnosis
+from contracts.records import StageRecord
 from contracts.telemetry import GpuTelemetry, StageTelemetry
+from tests.support.factories import RecordFactory
+from tests.support.present import present
 
 ANCHOR = "2026-11-21T12:00:00Z"
 
 
-def gpu(**fields):
+def gpu(**fields: Any) -> GpuTelemetry:
     return GpuTelemetry(
         **{"index": 0, "energy_j": 1000.0, "mean_power_w": 250.0, "peak_memory_bytes": 2**30}
         | {"peak_temperature_c": 60, "throttle_reasons": (), "throttled": False}
@@ -22,7 +28,7 @@ def gpu(**fields):
     )
 
 
-def sampled(*gpus, **fields):
+def sampled(*gpus: GpuTelemetry, **fields: Any) -> StageTelemetry:
     return StageTelemetry(
         **{"samples": 9, "period_s": 0.1, "gpus": gpus, "cpu_busy_percent": 20.0, "cpu_steal_percent": 0.2}
         | fields
@@ -32,7 +38,7 @@ def sampled(*gpus, **fields):
 # --- how calls were timed ---------------------------------------------------------------------------
 
 
-def test_the_worst_of_all_calls_and_the_median_of_connecting(record) -> None:
+def test_the_worst_of_all_calls_and_the_median_of_connecting(record: RecordFactory) -> None:
     records = [
         record(
             **{"run": run, "arrival_clock": clock, "connect_ms": connect, "sendings": sent},
@@ -45,58 +51,66 @@ def test_the_worst_of_all_calls_and_the_median_of_connecting(record) -> None:
         )
     ]
     found = summarise_configuration(records).conditions
-    assert found.clocks == {"kernel": 2, "user": 1}
-    assert (found.loop_lag_max_ms, found.arrival_lag_max_ms) == (0.9, 0.25)
-    assert (found.retried_calls, found.connect_median_ms) == (1, 0.4)
+    assert present(found).clocks == {"kernel": 2, "user": 1}
+    assert (present(found).loop_lag_max_ms, present(found).arrival_lag_max_ms) == (0.9, 0.25)
+    assert (present(found).retried_calls, present(found).connect_median_ms) == (1, 0.4)
     assert "| c | chimera | kernel 2, user 1 | 0.90 | 0.25 | 1 | 0.40 |" in render_markdown(
         summarise_records(records)
     )
 
 
-def test_results_from_elsewhere_tell_nothing(record) -> None:
+def test_results_from_elsewhere_tell_nothing(record: RecordFactory) -> None:
     assert summarise_configuration([record()]).conditions is None
     assert summarise_configuration([record(stage="ingest")]).conditions is None
 
 
-def test_what_no_call_tells_has_no_column(record) -> None:
+def test_what_no_call_tells_has_no_column(record: RecordFactory) -> None:
     markdown = render_markdown(summarise_records([record(arrival_clock="user")]))
     assert "| Configuration | Agent | Clock |\n" in markdown
 
 
-def timing(*arrivals_ms, tokens=None):
+def timing(*arrivals_ms: float, tokens: tuple[int, ...] | None = None) -> CallTiming:
     times = tuple(int(ms * 1e6) for ms in arrivals_ms)
     return CallTiming(wall_anchor=ANCHOR, sent_ns=0, text_ns=times, text_tokens=tokens, end_ns=times[-1])
 
 
-def test_single_gaps_are_shown_only_where_their_tokens_are_known(record) -> None:
+def test_single_gaps_are_shown_only_where_their_tokens_are_known(record: RecordFactory) -> None:
     one = record(run=1, tokens=3, timing=timing(5, 15, 35), frame_tokens="one", itl_mean_ms=15.0)
     told = record(run=2, tokens=5, timing=timing(5, 45, tokens=(1, 4)), frame_tokens="told", itl_mean_ms=10.0)
     unknown = record(run=3, tokens=40, timing=timing(5, 900), frame_tokens="unknown", itl_mean_ms=22.0)
     failed = record(run=4, tokens=2, timing=timing(5, 7000), frame_tokens="one", outcome="aborted")
     found = summarise_configuration([one, told, unknown, failed]).conditions
-    assert found.frame_tokens == {"one": 2, "told": 1, "unknown": 1}
-    assert (found.itl_gaps.n, found.itl_gaps.median_ms) == (3, 10.0)
-    assert (found.itl_gaps.max_ms, found.itl_gaps.p99_ms) == (20.0, None)  # three gaps carry no p99
-    assert found.itl_mean_ms == estimate([15.0, 10.0, 22.0])
+    assert present(found).frame_tokens == {"one": 2, "told": 1, "unknown": 1}
+    assert (present(present(found).itl_gaps).n, present(present(found).itl_gaps).median_ms) == (3, 10.0)
+    assert (present(present(found).itl_gaps).max_ms, present(present(found).itl_gaps).p99_ms) == (
+        20.0,
+        None,
+    )  # three gaps carry no p99
+    assert present(found).itl_mean_ms == estimate([15.0, 10.0, 22.0])
 
     markdown = render_markdown(summarise_records([unknown]))
     assert "| Mean ITL, valid calls | 22.00 ms (n = 1) |" in markdown
     assert "| ITL of single gaps | – | not shown: tokens per frame are not known |" in markdown
 
 
-def test_a_flat_file_tells_gaps_of_one_token(record) -> None:
+def test_a_flat_file_tells_gaps_of_one_token(record: RecordFactory) -> None:
     """CSV has no ``timing``; ``gaps_ms`` alone do not tell tokens."""
     columns = {"gaps_ms": (9.0, 11.0), "itl_mean_ms": 10.0}
     assert (
-        summarise_configuration([record(**columns, frame_tokens="one")]).conditions.itl_gaps.median_ms == 10.0
+        present(
+            present(summarise_configuration([record(**columns, frame_tokens="one")]).conditions).itl_gaps
+        ).median_ms
+        == 10.0
     )
-    assert summarise_configuration([record(**columns, frame_tokens="told")]).conditions.itl_gaps is None
-    assert summarise_configuration([record(**columns)]).conditions.itl_gaps is None
+    assert (
+        present(summarise_configuration([record(**columns, frame_tokens="told")]).conditions).itl_gaps is None
+    )
+    assert present(summarise_configuration([record(**columns)]).conditions).itl_gaps is None
 
 
-def test_reasoning_is_told_apart(record) -> None:
+def test_reasoning_is_told_apart(record: RecordFactory) -> None:
     records = [record(run=1, reasoning_ttft_ms=90.0), record(run=2, reasoning_ttft_ms=110.0)]
-    assert summarise_configuration(records).conditions.reasoning_ttft_ms.mean == 100.0
+    assert present(summarise_configuration(records).conditions).reasoning_ttft_ms.mean == 100.0
     markdown = render_markdown(summarise_records(records))
     assert "| TTFT of reasoning text | 100.00 ± 14.14 ms (n = 2) |" in markdown
     assert "reasoning text |" not in render_markdown(summarise_records([record(sendings=1)]))
@@ -105,7 +119,7 @@ def test_reasoning_is_told_apart(record) -> None:
 # --- what was sampled -------------------------------------------------------------------------------
 
 
-def test_means_over_valid_calls_by_stage(record) -> None:
+def test_means_over_valid_calls_by_stage(record: RecordFactory) -> None:
     records = [
         record(run=1, tokens=500, telemetry=sampled(gpu())),
         record(run=2, tokens=250, telemetry=sampled(gpu(mean_power_w=350.0, peak_temperature_c=70))),
@@ -123,7 +137,7 @@ def test_means_over_valid_calls_by_stage(record) -> None:
     assert (report.calls, report.energy_j.n, report.joules_per_token.mean) == (1, 0, None)
 
 
-def test_several_gpus_are_summed_and_an_unknown_one_leaves_the_sum_unknown(record) -> None:
+def test_several_gpus_are_summed_and_an_unknown_one_leaves_the_sum_unknown(record: RecordFactory) -> None:
     both = summarise_configuration([record(telemetry=sampled(gpu(), gpu(index=1, peak_memory_bytes=2**31)))])
     assert (both.telemetry[0].power_w.mean, both.telemetry[0].energy_j.mean) == (500.0, 2000.0)
     assert (both.telemetry[0].gpus, both.telemetry[0].peak_memory_bytes) == (2, 2**31)
@@ -131,7 +145,7 @@ def test_several_gpus_are_summed_and_an_unknown_one_leaves_the_sum_unknown(recor
     assert part.telemetry[0].power_w.n == 0
 
 
-def test_throttled_calls_are_named_with_their_reasons(record) -> None:
+def test_throttled_calls_are_named_with_their_reasons(record: RecordFactory) -> None:
     held_back = sampled(gpu(throttled=True, throttle_reasons=("thermal (hardware)", "power cap")))
     records = [record(run=run, telemetry=held_back if run > 1 else sampled(gpu())) for run in range(1, 10)]
     summary = summarise_configuration(records)
@@ -143,12 +157,12 @@ def test_throttled_calls_are_named_with_their_reasons(record) -> None:
     ]
 
 
-def test_an_unknown_throttling_is_not_counted_as_none(record) -> None:
+def test_an_unknown_throttling_is_not_counted_as_none(record: RecordFactory) -> None:
     records = [record(telemetry=sampled(gpu(throttled=None, throttle_reasons=("unknown (0x800)",))))]
     assert summarise_configuration(records).telemetry[0].throttled_calls is None
 
 
-def test_stolen_cpu_time_is_named(record) -> None:
+def test_stolen_cpu_time_is_named(record: RecordFactory) -> None:
     records = [
         record(run=1, telemetry=sampled(cpu_steal_percent=1.0)),
         record(run=2, telemetry=sampled(cpu_steal_percent=4.25)),
@@ -166,7 +180,9 @@ def test_stolen_cpu_time_is_named(record) -> None:
     [(None, "NVML could not be asked"), ((), "NVML sees no GPU")],
     ids=["no NVML", "no GPU"],
 )
-def test_a_host_without_gpu_is_said_once(record, gpus, words) -> None:
+def test_a_host_without_gpu_is_said_once(
+    record: RecordFactory, gpus: tuple[GpuTelemetry, ...], words: str
+) -> None:
     records = [
         record(
             config=config, telemetry=StageTelemetry(samples=5, period_s=0.1, gpus=gpus, cpu_busy_percent=9)
@@ -179,7 +195,7 @@ def test_a_host_without_gpu_is_said_once(record, gpus, words) -> None:
     assert markdown.count("### Telemetry") == 2
 
 
-def test_the_table_of_telemetry(record) -> None:
+def test_the_table_of_telemetry(record: RecordFactory) -> None:
     records = [
         record(run=1, tokens=500, telemetry=sampled(gpu(), gpu(index=1))),
         record(run=2, tokens=500, telemetry=sampled(gpu(energy_j=None), gpu(index=1))),
@@ -191,7 +207,7 @@ def test_the_table_of_telemetry(record) -> None:
     assert "No GPU telemetry" not in markdown
 
 
-def test_nothing_sampled_nothing_shown(record) -> None:
+def test_nothing_sampled_nothing_shown(record: RecordFactory) -> None:
     assert "elemetry" not in render_markdown(summarise_records([record()]))
 
 
@@ -200,7 +216,13 @@ def test_nothing_sampled_nothing_shown(record) -> None:
 GREEDY = {"seed": 7, "temperature": 0}
 
 
-def texts(record, hashes, slots=None, parameters=GREEDY, **columns):
+def texts(
+    record: RecordFactory,
+    hashes: Sequence[str | None],
+    slots: Sequence[str] | None = None,
+    parameters: dict[str, Any] | None = GREEDY,
+    **columns: Any,
+) -> list[StageRecord]:
     slots = slots or ["a"] * len(hashes)
     return [
         record(run=run, text_hash=text, slot=slot, parameters=parameters, **columns)
@@ -208,7 +230,7 @@ def texts(record, hashes, slots=None, parameters=GREEDY, **columns):
     ]
 
 
-def test_different_texts_are_counted_per_stage_and_slot(record) -> None:
+def test_different_texts_are_counted_per_stage_and_slot(record: RecordFactory) -> None:
     records = [
         *texts(record, ["x", "x", "y", "z", "z"], ["a", "a", "a", "b", "b"]),
         *texts(record, ["r"] * 5, ["a", "a", "a", "b", "b"], stage="report"),
@@ -232,13 +254,15 @@ def test_different_texts_are_counted_per_stage_and_slot(record) -> None:
 @pytest.mark.parametrize(
     "parameters", [None, {}, {"seed": 7}, {"temperature": 0}, {"seed": 7, "temperature": 0.1}]
 )
-def test_only_greedy_and_seeded_calls_are_held_to_it(record, parameters) -> None:
+def test_only_greedy_and_seeded_calls_are_held_to_it(
+    record: RecordFactory, parameters: dict[str, Any] | dict[str, int] | None
+) -> None:
     records = texts(record, ["x", "y"], parameters=parameters)
     assert summarise_configuration(records).same_text == ()
     assert "Reproducibility" not in render_markdown(summarise_records(records))
 
 
-def test_a_text_that_was_cut_off_is_no_other_text(record) -> None:
+def test_a_text_that_was_cut_off_is_no_other_text(record: RecordFactory) -> None:
     records = texts(record, ["x", "x"])
     records += [record(run=3, text_hash="half", slot="a", parameters=GREEDY, outcome="aborted")]
     records += [record(run=4, text_hash="x", slot="a", parameters=GREEDY, suspect=["late"])]
@@ -247,5 +271,5 @@ def test_a_text_that_was_cut_off_is_no_other_text(record) -> None:
     assert (found.runs, found.texts) == (3, 1)
 
 
-def test_one_run_shows_nothing(record) -> None:
+def test_one_run_shows_nothing(record: RecordFactory) -> None:
     assert summarise_configuration(texts(record, ["x"])).same_text == ()

@@ -8,11 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.models.sweep import RankingRule
 from analysis.rendering import render_markdown
 from analysis.summary import summarise_configuration, summarise_records
+from contracts.records import StageRecord
+from tests.support.factories import ManifestFactory, RecordFactory
+from tests.support.present import present
 
 
-def runs(record, config, rate, degenerate=0, n=3):
+def runs(
+    record: RecordFactory, config: str, rate: float, degenerate: int = 0, n: int = 3
+) -> list[StageRecord]:
     """``n`` runs, of which the first ``degenerate`` are."""
     return [
         record(
@@ -23,7 +29,7 @@ def runs(record, config, rate, degenerate=0, n=3):
     ]
 
 
-def test_rates_by_outcome_and_kind(record) -> None:
+def test_rates_by_outcome_and_kind(record: RecordFactory) -> None:
     made = [
         *([("ok", None)] * 4 + [("truncated", None), ("degenerate", None)]),
         *([("degenerate", "repetition")] * 3 + [("degenerate", "empty")]),
@@ -39,14 +45,14 @@ def test_rates_by_outcome_and_kind(record) -> None:
     ]
 
 
-def test_warmup_calls_are_in_no_rate(record) -> None:
+def test_warmup_calls_are_in_no_rate(record: RecordFactory) -> None:
     warmup = record(stage="warmup", phase="warmup", outcome="degenerate", degeneration="short")
     summary = summarise_configuration([record(), warmup])
     assert [(r.outcome.value, r.fraction) for r in summary.rates] == [("ok", 1.0)]
     assert summary.degenerate_calls == 0
 
 
-def test_a_faster_one_with_degenerate_calls_stands_below(record) -> None:
+def test_a_faster_one_with_degenerate_calls_stands_below(record: RecordFactory) -> None:
     records = [
         *runs(record, "fast", 900, degenerate=1),
         *runs(record, "slow", 50),
@@ -69,7 +75,7 @@ def test_a_faster_one_with_degenerate_calls_stands_below(record) -> None:
     assert "stands below every ranked one without, however fast it is" in markdown
 
 
-def test_by_speed_only_where_it_is_asked_for(record, manifest) -> None:
+def test_by_speed_only_where_it_is_asked_for(record: RecordFactory, manifest: ManifestFactory) -> None:
     records = [*runs(record, "fast", 900, degenerate=1), *runs(record, "slow", 50)]
     summary = summarise_records(records, ranking="speed")
     assert summary.ranking_rule == "speed"
@@ -86,14 +92,14 @@ def test_by_speed_only_where_it_is_asked_for(record, manifest) -> None:
     assert summarise_records(records, asked, ranking="clean-first").ranking[0].config == "slow"
 
 
-def test_the_only_clean_one_is_not_called_ahead(record) -> None:
+def test_the_only_clean_one_is_not_called_ahead(record: RecordFactory) -> None:
     records = [*runs(record, "fast", 900, degenerate=1), *runs(record, "slow", 50)]
     assert summarise_records(records).verdict.startswith(
         "slow is the only ranked configuration without degenerate calls"
     )
 
 
-def test_where_all_are_degenerate_they_are_ranked_among_themselves(record) -> None:
+def test_where_all_are_degenerate_they_are_ranked_among_themselves(record: RecordFactory) -> None:
     records = [*runs(record, "a", 50, degenerate=1), *runs(record, "b", 900, degenerate=1)]
     summary = summarise_records(records)
     assert [(r.config, r.why) for r in summary.ranking] == [
@@ -104,7 +110,7 @@ def test_where_all_are_degenerate_they_are_ranked_among_themselves(record) -> No
     assert "| too few runs; 1 of 3 calls degenerate (short 1) |" in render_markdown(summary)
 
 
-def test_without_any_failure_there_is_no_table_of_rates(record) -> None:
+def test_without_any_failure_there_is_no_table_of_rates(record: RecordFactory) -> None:
     assert "Outcome Rates" not in render_markdown(summarise_records([record(suspect=[])]))
     table = render_markdown(summarise_records([record(), record(run=2, outcome="degenerate")]))
     assert "| Configuration | Agent | Calls | ok | degenerate (kind not recorded) |" in table
@@ -113,7 +119,9 @@ def test_without_any_failure_there_is_no_table_of_rates(record) -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 999), st.integers(0, 3)), min_size=1, max_size=6))
 @pytest.mark.parametrize("rule", ["clean-first", "speed"])
-def test_no_degenerate_one_ever_stands_above_a_clean_one(record, rule, configurations) -> None:
+def test_no_degenerate_one_ever_stands_above_a_clean_one(
+    record: RecordFactory, rule: RankingRule, configurations: list[tuple[int, int]]
+) -> None:
     records = [
         row
         for index, (rate, degenerate) in enumerate(configurations)
@@ -128,5 +136,5 @@ def test_no_degenerate_one_ever_stands_above_a_clean_one(record, rule, configura
         else [(None, ranked)]
     )
     for _, group in alike:
-        means = [entry.throughput_tok_s.mean for entry in group]
+        means = [present(entry.throughput_tok_s.mean) for entry in group]
         assert means == sorted(means, reverse=True)

@@ -6,14 +6,16 @@ import pytest
 
 from analysis.models import Finding
 from analysis.naming import file_slug
-from analysis.rendering.each import render_each
+from analysis.rendering.each import Layout, render_each
 from analysis.summary import summarise_records
+from tests.support.factories import RecordFactory
 from tests.support.synthetic import demo, synthetic
 
 
 def test_every_configuration_has_a_file_in_either_layout() -> None:
     summary = synthetic(runs=2).summary()
-    for layout, title in (("configuration", "# Chimera Agent Report: "), ("agent", "# Chimera Agent\n")):
+    titles: dict[Layout, str] = {"configuration": "# Chimera Agent Report: ", "agent": "# Chimera Agent\n"}
+    for layout, title in titles.items():
         files = render_each(summary, layout)
         assert len(files) == len(summary.configurations) == 4
         assert all(text.startswith(title) for text in files.values())
@@ -44,7 +46,7 @@ def test_an_agents_file_holds_its_own_findings_and_marks_whose_advice_is_whose()
     assert "rules have no advice for this configuration" in other
 
 
-def test_another_agents_name_is_in_its_title(record) -> None:
+def test_another_agents_name_is_in_its_title(record: RecordFactory) -> None:
     summary = summarise_records([record(agent="insight", run=1)])
     (text,) = render_each(summary, "agent").values()
     assert text.startswith("# Chimera Agent insight\n")
@@ -57,7 +59,9 @@ def finding(text: str, advice: str, configurations: tuple[str, ...]) -> Finding:
 
 
 @pytest.mark.parametrize("names", [("a/b", "a:b"), ("A", "a"), ("../x", "x"), ("\u202e", "日本")])
-def test_no_file_takes_anothers_name_or_leaves_the_folder(record, names) -> None:
+def test_no_file_takes_anothers_name_or_leaves_the_folder(
+    record: RecordFactory, names: tuple[str, ...]
+) -> None:
     summary = summarise_records([record(config=name, run=1) for name in names])
     files = list(render_each(summary, "configuration"))
     assert len({file.lower() for file in files}) == len(names)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,15 +23,14 @@ from analysis.stages_io import _JSON_COLUMNS, read_stages
 from contracts.configuration import Configuration
 from contracts.failures import InputError, SetupError
 from contracts.records import StageRecord, records_of
+from tests.support.factories import OutcomeFactory, RecordFactory
 from tests.support.synthetic import Shape, synthetic
 
 MADE = synthetic(runs=2, shape=Shape(gpu=True))
 ORACLES = Path(__file__).resolve().parents[3].parent / "shared" / "oracles"
 
 # Half characters and blank texts are what a format can't hold: they have tests of their own.
-words = st.text(st.characters(exclude_categories=("Cs",)), max_size=30).filter(
-    lambda text: bool(text.strip())
-)
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=30).filter(lambda text: bool(text.strip()))
 numbers = st.floats(0, 1e15)
 counts = st.integers(0, 10**15)
 records = st.builds(
@@ -54,6 +54,9 @@ records = st.builds(
 )
 # One file a example, no two rows of one key.
 tables = st.lists(records, min_size=1, max_size=4, unique_by=lambda r: (r.config, r.agent, r.run))
+
+
+Through = Callable[[list[StageRecord], Path], list[StageRecord]]
 
 
 def origin(of: list[StageRecord] | tuple[StageRecord, ...]) -> Provenance:
@@ -85,7 +88,9 @@ def test_any_records_come_back_through_parquet(tmp_path: Path, of: list[StageRec
 
 
 @pytest.mark.parametrize("through", [through_csv, through_parquet])
-def test_a_real_shape_with_every_nested_column_comes_back(tmp_path, through, outcome) -> None:
+def test_a_real_shape_with_every_nested_column_comes_back(
+    tmp_path: Path, through: Through, outcome: OutcomeFactory
+) -> None:
     configuration = Configuration(name="c", model="m:1")
     of = [*MADE.records, *records_of(outcome(configuration, 1, text='a,b\n"c"\r\n=1+1'))]
     assert {name for r in of for name, kind in columns().items() if kind == "json" and getattr(r, name)} == {
@@ -97,7 +102,7 @@ def test_a_real_shape_with_every_nested_column_comes_back(tmp_path, through, out
 @pytest.mark.skipif(not ORACLES.is_dir(), reason=f"not here: {ORACLES}")
 @pytest.mark.parametrize("through", [through_csv, through_parquet])
 @pytest.mark.parametrize("name", ["seed_000_stages.csv", "seed_001_stages.csv", "rust_sweep_part_stages.csv"])
-def test_published_figures_come_back(tmp_path, through, name) -> None:
+def test_published_figures_come_back(tmp_path: Path, through: Through, name: str) -> None:
     of = read_stages(ORACLES / name)
     assert through(of, tmp_path) == of
 
@@ -109,7 +114,7 @@ def test_csv_has_all_columns_and_json_where_the_reader_wants_it() -> None:
     assert nested == set(_JSON_COLUMNS) - {"schema_version"}
 
 
-def test_parquet_has_proper_types_and_its_provenance(tmp_path) -> None:
+def test_parquet_has_proper_types_and_its_provenance(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     made = provenance_of_records(MADE.records, MADE.manifest)
     path.write_bytes(parquet_bytes(MADE.records, made)[0])
@@ -127,7 +132,7 @@ def test_parquet_has_proper_types_and_its_provenance(tmp_path) -> None:
     assert json.loads(table["parameters"][0].as_py()) == MADE.records[0].parameters
 
 
-def test_what_a_format_cannot_hold_is_counted_and_told(record, tmp_path) -> None:
+def test_what_a_format_cannot_hold_is_counted_and_told(record: RecordFactory, tmp_path: Path) -> None:
     of = [record(text="half \ud83d character", findings=("\udc00",)), record(run=2, text=" ")]
     text, changed = csv_text(of)
     assert (changed.surrogates, changed.blank) == (2, 1)
@@ -140,13 +145,15 @@ def test_what_a_format_cannot_hold_is_counted_and_told(record, tmp_path) -> None
     assert content
 
 
-def test_a_number_that_no_column_holds_is_named(record) -> None:
+def test_a_number_that_no_column_holds_is_named(record: RecordFactory) -> None:
     of = [record(started_ns=2**70)]
     with pytest.raises(InputError, match="column 'started_ns' does not fit"):
         parquet_bytes(of, origin(of))
 
 
-def test_without_pyarrow_one_sentence_names_the_extra(monkeypatch, tmp_path) -> None:
+def test_without_pyarrow_one_sentence_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     for call in (lambda: parquet_bytes([], origin([])), lambda: read_parquet(tmp_path / "x.parquet")):
         with pytest.raises(SetupError) as caught:
@@ -156,7 +163,7 @@ def test_without_pyarrow_one_sentence_names_the_extra(monkeypatch, tmp_path) -> 
         )
 
 
-def test_foreign_parquet_is_one_line(tmp_path, record) -> None:
+def test_foreign_parquet_is_one_line(tmp_path: Path, record: RecordFactory) -> None:
     path = tmp_path / "x.parquet"
     with pytest.raises(InputError, match=r"x\.parquet: can't be read"):
         read_parquet(path)

@@ -30,6 +30,8 @@ from analysis.models import (
     Trend,
 )
 from analysis.statistics.interval import Interval
+from tests.support.factories import ManifestFactory
+from tests.support.present import present
 from tests.support.synthetic import Shape, synthetic
 
 CLEAN = Shape(cold_first=False)
@@ -69,7 +71,7 @@ def changed(**columns: Any) -> Any:
     return change
 
 
-def test_a_plain_sweep_has_answers_and_nothing_to_distrust(sweep) -> None:
+def test_a_plain_sweep_has_answers_and_nothing_to_distrust(sweep: SweepSummary) -> None:
     found = findings(sweep)
     assert warnings_of(found) == ()
     assert {f.rule for f in found if not is_answer(f)} <= {
@@ -79,7 +81,7 @@ def test_a_plain_sweep_has_answers_and_nothing_to_distrust(sweep) -> None:
     assert [f.rule for f in found if is_answer(f)][:2] == ["best:throughput", "best:ttft"]
 
 
-def test_a_sweep_without_any_record(manifest) -> None:
+def test_a_sweep_without_any_record(manifest: ManifestFactory) -> None:
     from analysis.summary import summarise_sweep
 
     found = the(summarise_sweep([], manifest()), "incomplete-runs")
@@ -87,7 +89,7 @@ def test_a_sweep_without_any_record(manifest) -> None:
     assert "have no complete run at all and no rank" in found.text
 
 
-def test_the_gravest_stand_first_and_notes_are_no_warnings(sweep) -> None:
+def test_the_gravest_stand_first_and_notes_are_no_warnings(sweep: SweepSummary) -> None:
     summary = plain(change=changed(outcome="timeout", reason="the deadline passed"), runs=5)
     order = [f.severity for f in findings(summary)]
     assert order == sorted(order, key=["critical", "warning", "note"].index)
@@ -95,7 +97,7 @@ def test_the_gravest_stand_first_and_notes_are_no_warnings(sweep) -> None:
     assert len(warnings_of(findings(summary))) == sum(s != "note" for s in order)
 
 
-def test_findings_don_t_read_findings_or_warnings(sweep) -> None:
+def test_findings_don_t_read_findings_or_warnings(sweep: SweepSummary) -> None:
     assert findings(sweep.model_copy(update={"warnings": ("x",), "findings": ()})) == findings(sweep)
     assert len(set(RULES)) == len(RULES)
 
@@ -110,7 +112,7 @@ def test_findings_don_t_read_findings_or_warnings(sweep) -> None:
         ("lost", "8 of 40 calls are lost"),
     ],
 )
-def test_failures_by_outcome(outcome, words) -> None:
+def test_failures_by_outcome(outcome: str, words: str) -> None:
     found = the(plain(change=changed(outcome=outcome, reason="why")), f"failures-{outcome.replace('_', '-')}")
     assert found.text.startswith(words)
     assert found.severity == "critical"  # 20 % of each configuration's calls
@@ -156,7 +158,7 @@ def test_cold_starts_mixed_in() -> None:
     assert "A warm-up call before each run (warmup: 1)" in the(bare, "cold-start-mixed").advice
 
 
-def test_unstable_and_wide(sweep) -> None:
+def test_unstable_and_wide(sweep: SweepSummary) -> None:
     noisy = plain(runs=4, cv=0.2)
     unstable = the(noisy, "unstable-throughput")
     assert "its CV over runs is above 5 %" in unstable.text
@@ -232,7 +234,7 @@ def test_places() -> None:
         return given | ({"pool": "q", "model_digest": "other", "context": 4096} if second else {})
 
     summary = plain(change=mixed, slots={"s0": 1.0, "s1": 1.0})
-    other = summary.slots[1].server.model_copy(update={"version": "9"})
+    other = present(summary.slots[1].server).model_copy(update={"version": "9"})
     slots = (summary.slots[0], summary.slots[1].model_copy(update={"server": other, "floor": None}))
     summary = summary.model_copy(update={"slots": slots})
     assert the(summary, "pools-mixed").severity == "critical"
@@ -265,7 +267,7 @@ def host_effects(metric: str, percent: float) -> HostEffects:
     )
 
 
-def test_an_outlying_slot_is_named_once(sweep) -> None:
+def test_an_outlying_slot_is_named_once(sweep: SweepSummary) -> None:
     summary = sweep.model_copy(
         update={"host_effects": (host_effects(THROUGHPUT.key, -6.1), host_effects(TTFT.key, 4.0))}
     )
@@ -276,7 +278,7 @@ def test_an_outlying_slot_is_named_once(sweep) -> None:
     assert "--slot gpu-7 --pool NAME" in found.advice
 
 
-def test_inert_axis_and_one_that_moves_all_the_same(sweep) -> None:
+def test_inert_axis_and_one_that_moves_all_the_same(sweep: SweepSummary) -> None:
     inert = InertAxis(
         axis="num_gpu", model="m:1", asked=(40, 80), applied=34, others=(), why="the model has 34 layers"
     )
@@ -303,7 +305,7 @@ def axis(name: str, share: float, p: float) -> AxisEffect:
     return AxisEffect(axis=name, levels=levels, share=share, largest_percent=12.0, p=p, p_holm=p)
 
 
-def test_what_matters_and_what_was_not_seen_to(sweep) -> None:
+def test_what_matters_and_what_was_not_seen_to(sweep: SweepSummary) -> None:
     effects = MainEffects(
         **{"metric": THROUGHPUT.key, "agent": "chimera", "runs": 20, "balanced": True},
         axes=(axis("temperature", 0.001, 0.8), axis("num_gpu", 0.87, 0.0001)),
@@ -332,12 +334,12 @@ def test_what_matters_and_what_was_not_seen_to(sweep) -> None:
     )
 
 
-def test_an_effect_on_ttft_below_the_floor_is_none(sweep) -> None:
+def test_an_effect_on_ttft_below_the_floor_is_none(sweep: SweepSummary) -> None:
     levels = (AxisLevel(value="a", runs=10, mean=50.00), AxisLevel(value="b", runs=10, mean=50.05))
     tiny = axis("num_gpu", 0.9, 0.001).model_copy(update={"levels": levels})
     effects = MainEffects(metric=TTFT.key, agent="chimera", runs=20, axes=(tiny,), balanced=True)
     summary = sweep.model_copy(update={"main_effects": (effects,)})
-    assert summary.floor.ttft_ms == 0.1
+    assert present(summary.floor).ttft_ms == 0.1
     assert "matters:ttft" not in rules(summary)
     assert "no effect of num_gpu" in the(summary, "no-effect-shown:axes").text
 
@@ -346,7 +348,7 @@ def trend(drifting: bool = True) -> Trend:
     return Trend(n=20, percent_per_run=-0.5, p=0.001, p_holm=0.004, drifting=drifting)
 
 
-def test_trend_within_a_configuration_and_drift_of_the_sweep(sweep) -> None:
+def test_trend_within_a_configuration_and_drift_of_the_sweep(sweep: SweepSummary) -> None:
     within = with_first(sweep, trends=(ConfigurationTrend(metric=THROUGHPUT.key, trend=trend()),))
     assert (
         "Throughput −0.50 % from one run to the next (20 runs, p = 0.004)"
@@ -363,7 +365,7 @@ def test_trend_within_a_configuration_and_drift_of_the_sweep(sweep) -> None:
     assert "trend-over-runs" not in rules(still)
 
 
-def test_outliers_precision_and_unreached(sweep) -> None:
+def test_outliers_precision_and_unreached(sweep: SweepSummary) -> None:
     outlier = RunOutlier(metric=THROUGHPUT.key, run=3, value=80.0, low=99.0, high=101.0)
     bare = tuple(c.model_copy(update={"outliers": ()}) for c in sweep.configurations)
     one = with_first(sweep.model_copy(update={"configurations": bare}), outliers=(outlier,))
@@ -379,7 +381,7 @@ def test_outliers_precision_and_unreached(sweep) -> None:
     assert "TTFT asked ± 5 %, reached nothing: too few runs" in found.evidence[1]
 
 
-def test_ungrounded_text(sweep) -> None:
+def test_ungrounded_text(sweep: SweepSummary) -> None:
     figure = Figure(
         **{"figure": "JSON 65", "kind": "file_count", "context": "JSON (65)", "verdict": "contradicted"},
         **{"truth": "44", "start": 0, "end": 7},
@@ -397,7 +399,7 @@ def test_ungrounded_text(sweep) -> None:
     assert "ungrounded-text" not in rules(with_first(sweep, grounding=good))
 
 
-def test_floor_reached(sweep) -> None:
+def test_floor_reached(sweep: SweepSummary) -> None:
     below = Comparison(
         **{"metric": TTFT.key, "agent": "chimera", "baseline": "a", "candidate": "b", "method": "welch"},
         **{"n_baseline": 5, "n_candidate": 5, "baseline_mean": 50.0, "candidate_mean": 50.05},
@@ -434,14 +436,14 @@ def test_every_note_s_rule_is_known() -> None:
     assert named - _ABOUT.keys() == {"missing-stage", "suspect-calls", "throttled"}
 
 
-def test_the_agent_is_named_where_there_are_several(sweep) -> None:
+def test_the_agent_is_named_where_there_are_several(sweep: SweepSummary) -> None:
     first, *rest = sweep.configurations
     other: ConfigurationSummary = first.model_copy(update={"agent": "b", "runs_complete": 0})
     summary = sweep.model_copy(update={"configurations": (first, other, *rest)})
     assert "num_gpu=40,temperature=0.2 (b)" in the(summary, "incomplete-runs").text
 
 
-def test_a_busy_host(sweep) -> None:
+def test_a_busy_host(sweep: SweepSummary) -> None:
     from analysis.models import TelemetryOfStage
     from analysis.statistics.estimate import estimate
 
@@ -476,14 +478,14 @@ def test_prompts_of_other_lengths() -> None:
     assert "prompts-differ" not in rules(plain())
 
 
-def test_a_large_floor(sweep) -> None:
+def test_a_large_floor(sweep: SweepSummary) -> None:
     assert sweep.floor is not None
     large = sweep.model_copy(update={"floor": sweep.floor.model_copy(update={"ttft_ms": 30.0})})
     assert "the measurement floor of TTFT, 30.00 ms, is " in the(large, "floor-large").text
     assert "floor-large" not in rules(sweep)
 
 
-def test_ttft_of_calls_of_which_cold_or_warm_is_not_known(sweep) -> None:
+def test_ttft_of_calls_of_which_cold_or_warm_is_not_known(sweep: SweepSummary) -> None:
     assert "not known" not in the(sweep, "best:ttft").text
     unknown = tuple(
         c.model_copy(
@@ -506,7 +508,7 @@ def test_no_winner_is_advised_where_none_is_claimed() -> None:
     assert not tied.startswith("Use ") and "more runs" in tied
 
 
-def test_advice_does_not_contradict_itself(sweep) -> None:
+def test_advice_does_not_contradict_itself(sweep: SweepSummary) -> None:
     from analysis.findings.spread import _to_narrow
 
     assert "max:" not in _to_narrow(261, 3, THROUGHPUT, False)
@@ -515,7 +517,7 @@ def test_advice_does_not_contradict_itself(sweep) -> None:
     assert "find its cause" in _to_narrow(None, 3, TTFT, False)
 
 
-def test_why_the_precision_was_not_reached(sweep) -> None:
+def test_why_the_precision_was_not_reached(sweep: SweepSummary) -> None:
     from contracts.sweep import RunsSpec
 
     missed = (Precision(metric=THROUGHPUT.key, target_percent=1.0, reached_percent=1.8, reached=False),)
@@ -532,7 +534,7 @@ def test_why_the_precision_was_not_reached(sweep) -> None:
     assert "Find out why runs failed" in of(5, runs_complete=0).advice
 
 
-def test_one_sentence_of_several_groups_is_one_finding(sweep) -> None:
+def test_one_sentence_of_several_groups_is_one_finding(sweep: SweepSummary) -> None:
     from analysis.models import NoEffect
 
     groups = tuple(

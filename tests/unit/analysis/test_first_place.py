@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from analysis.models import ConfigurationSummary, RunFigures, SweepFloor
 from analysis.ranking import against_first, rank
 from analysis.statistics.description import describe
 from analysis.verdicts import verdict
+from tests.support.present import present
 from tests.support.synthetic import Shape, synthetic
 
 
@@ -22,8 +23,14 @@ def template() -> ConfigurationSummary:
 def made(template: ConfigurationSummary, name: str, rates: Sequence[float]) -> ConfigurationSummary:
     runs = tuple(
         RunFigures(
-            **{"run": run, "complete": True, "calls": 2, "valid_calls": 2, "throughput_tok_s": float(rate)},
-            **{"ttft_ms": 50.0, "block": run, "slot": "s0"},
+            run=run,
+            complete=True,
+            calls=2,
+            valid_calls=2,
+            throughput_tok_s=float(rate),
+            ttft_ms=50.0,
+            block=run,
+            slot="s0",
         )
         for run, rate in enumerate(rates, 1)
     )
@@ -31,12 +38,12 @@ def made(template: ConfigurationSummary, name: str, rates: Sequence[float]) -> C
     return template.model_copy(update={"config": name, "over_runs": over})
 
 
-def ranked(template, samples) -> list[ConfigurationSummary]:
+def ranked(template: ConfigurationSummary, samples: Iterable[Sequence[float]]) -> list[ConfigurationSummary]:
     found = [made(template, f"c{index}", rates) for index, rates in enumerate(samples)]
-    return sorted(found, key=lambda c: -c.over_runs.throughput_tok_s.mean)
+    return sorted(found, key=lambda c: -present(c.over_runs.throughput_tok_s.mean))
 
 
-def test_equal_configurations_are_seldom_told_apart(template) -> None:
+def test_equal_configurations_are_seldom_told_apart(template: ConfigurationSummary) -> None:
     """A/A: of all reports at most 5 % name any slower than the first, though the first is the luckiest one."""
     rng = np.random.default_rng(3)
     sweeps = [ranked(template, rng.normal(100, 1, (6, 5))) for _ in range(200)]
@@ -44,7 +51,7 @@ def test_equal_configurations_are_seldom_told_apart(template) -> None:
     assert false <= 10  # of 200
 
 
-def test_a_true_lead_is_found(template) -> None:
+def test_a_true_lead_is_found(template: ConfigurationSummary) -> None:
     rng = np.random.default_rng(4)
     samples = rng.normal(100, 1, (6, 10))
     samples[2] += 4
@@ -53,15 +60,15 @@ def test_a_true_lead_is_found(template) -> None:
     assert [c.verdict for c in against_first([first, *others], None).values()] == ["worse"] * 5
 
 
-def test_p_is_corrected_for_all_pairs(template) -> None:
+def test_p_is_corrected_for_all_pairs(template: ConfigurationSummary) -> None:
     rng = np.random.default_rng(5)
     found = against_first(ranked(template, rng.normal(100, 1, (4, 5))), None)
     for comparison in found.values():
-        assert comparison.p_holm == pytest.approx(min(1.0, 6 * comparison.p))  # 4 · 3 / 2 pairs
-        assert comparison.detectable_percent > 0
+        assert comparison.p_holm == pytest.approx(min(1.0, 6 * present(comparison.p)))  # 4 · 3 / 2 pairs
+        assert present(comparison.detectable_percent) > 0
 
 
-def test_the_verdict_says_which_and_by_how_much(template) -> None:
+def test_the_verdict_says_which_and_by_how_much(template: ConfigurationSummary) -> None:
     ahead = [[103.0, 103.2, 102.9, 103.1, 103.0], [100.0, 100.1, 99.9, 100.2, 100.0]]
     places = rank(ranked(template, ahead), "clean-first", None)
     words = verdict(places, "clean-first", None)
@@ -70,23 +77,23 @@ def test_the_verdict_says_which_and_by_how_much(template) -> None:
     assert words.count("95 % interval") == 1
 
 
-def test_a_lead_below_the_floor_is_none(template) -> None:
+def test_a_lead_below_the_floor_is_none(template: ConfigurationSummary) -> None:
     close = [[100.02, 100.021, 100.019], [100.0, 100.001, 99.999]]
     configurations = [c.model_copy(update={"client_rates": c.valid.calls}) for c in ranked(template, close)]
     floor = SweepFloor(ttft_ms=0.5, rate_percent=0.4, slots=("s0",))
     places = rank(configurations, "clean-first", floor)
-    assert places[1].comparison.verdict == "below the floor"
+    assert present(places[1].comparison).verdict == "below the floor"
     assert "below the client's measurement floor (0.4 %)" in verdict(places, "clean-first", floor)
 
 
-def test_one_agent_is_not_named_and_several_are(template) -> None:
+def test_one_agent_is_not_named_and_several_are(template: ConfigurationSummary) -> None:
     a, b = ranked(template, [[103.0, 103.2, 102.9], [100.0, 100.1, 99.9]])
     assert "(chimera)" not in verdict(rank([a, b], "speed", None), "speed", None)
     other = b.model_copy(update={"agent": "insight"})
     assert "c1 (insight)" in verdict(rank([a, other], "speed", None), "speed", None)
 
 
-def test_equal_means_are_no_lead(template) -> None:
+def test_equal_means_are_no_lead(template: ConfigurationSummary) -> None:
     rates = [100.0, 100.1, 99.9, 100.2, 99.8]
     places = rank(ranked(template, [rates, rates, [v - 9 for v in rates]]), "speed", None)
     words = verdict(places, "speed", None)
@@ -98,7 +105,7 @@ def test_equal_means_are_no_lead(template) -> None:
     assert verdict(equal, "speed", None) == "c0, c1 and 1 more have the same mean throughput."
 
 
-def test_of_many_ties_one_is_named(template) -> None:
+def test_of_many_ties_one_is_named(template: ConfigurationSummary) -> None:
     rng = np.random.default_rng(6)
     places = rank(ranked(template, rng.normal(100, 1, (5, 5))), "speed", None)
     words = verdict(places, "speed", None)

@@ -30,7 +30,7 @@ def described(mean: float, low: float, high: float) -> Description:
         (0.0, 2),
     ],
 )
-def test_two_digits_of_the_half_width(half, places) -> None:
+def test_two_digits_of_the_half_width(half: float, places: int) -> None:
     assert decimals(Interval(low=-half, high=half, method="t")) == places
 
 

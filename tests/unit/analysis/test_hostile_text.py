@@ -15,6 +15,8 @@ from analysis.rendering import render_html, render_json, render_markdown
 from analysis.rendering.markdown import cell, fence, inline
 from analysis.rendering.plain import one_line, visible
 from analysis.summary import summarise_records
+from tests.support.factories import RecordFactory
+from tests.support.present import present
 
 SCRIPT = "<script>alert(1)</script>"
 HOSTILE = [
@@ -35,7 +37,7 @@ anything = st.one_of(
 )
 
 
-def sweep(record, text: str) -> SweepSummary:
+def sweep(record: RecordFactory, text: str) -> SweepSummary:
     name = text if text.strip() else "x"
     rows = [
         record(config=name, agent=name, stage="ingest", data_summary=text, files_total=1, outcome="ok"),
@@ -58,7 +60,7 @@ class Tags(HTMLParser):
         self.open: list[str] = []
         self.pre: list[str] = []
 
-    def handle_starttag(self, tag, attrs) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
         if tag not in VOID:
@@ -66,10 +68,10 @@ class Tags(HTMLParser):
         if tag == "pre":
             self.pre.append("")
 
-    def handle_endtag(self, tag) -> None:
+    def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
-    def handle_data(self, data) -> None:
+    def handle_data(self, data: str) -> None:
         if "pre" in self.open:
             self.pre[-1] += data
 
@@ -132,7 +134,7 @@ ATTRIBUTES = {
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_html_holds_only_our_tags(record, text) -> None:
+def test_html_holds_only_our_tags(record: RecordFactory, text: str) -> None:
     page = render_html(sweep(record, text))
     tags = Tags()
     tags.feed(page)
@@ -146,7 +148,7 @@ def test_html_holds_only_our_tags(record, text) -> None:
 
 
 @given(text=anything)
-def test_any_text_keeps_the_html_whole(record, text) -> None:
+def test_any_text_keeps_the_html_whole(record: RecordFactory, text: str) -> None:
     tags = Tags()
     tags.feed(render_html(sweep(record, text)))
     tags.close()
@@ -154,7 +156,7 @@ def test_any_text_keeps_the_html_whole(record, text) -> None:
     assert tags.tags <= TAGS
 
 
-def test_html_is_one_file_with_language_title_and_no_network(record) -> None:
+def test_html_is_one_file_with_language_title_and_no_network(record: RecordFactory) -> None:
     page = render_html(sweep(record, "plain"))
     assert '<html lang="en">' in page
     assert re.search(r"<title>[^<]+</title>", page)
@@ -163,14 +165,14 @@ def test_html_is_one_file_with_language_title_and_no_network(record) -> None:
     assert "http" not in page.replace("http-equiv", "")
 
 
-def test_html_shows_a_script_as_text(record) -> None:
+def test_html_shows_a_script_as_text(record: RecordFactory) -> None:
     page = render_html(sweep(record, SCRIPT))
     assert SCRIPT not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
 @given(text=anything)
-def test_nothing_leaves_the_fence(text) -> None:
+def test_nothing_leaves_the_fence(text: str) -> None:
     opening, *body, closing = fence(text).split("\n")
     ticks = opening.removesuffix("text")
     assert closing == ticks and set(ticks) == {"`"} and len(ticks) >= 3
@@ -179,7 +181,7 @@ def test_nothing_leaves_the_fence(text) -> None:
 
 
 @given(text=anything)
-def test_a_cell_is_one_cell_of_one_line(text) -> None:
+def test_a_cell_is_one_cell_of_one_line(text: str) -> None:
     written = cell(text)
     assert "\n" not in written
     assert not re.search(r"(?<!\\)(?:\\\\)*\|", written)
@@ -188,20 +190,20 @@ def test_a_cell_is_one_cell_of_one_line(text) -> None:
 
 
 @given(text=anything)
-def test_no_control_characters_are_printed(text) -> None:
+def test_no_control_characters_are_printed(text: str) -> None:
     for shown in (visible(text), one_line(text)):
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", shown)
 
 
 @given(text=anything)
-def test_every_document_of_any_text_is_writable(record, text) -> None:
+def test_every_document_of_any_text_is_writable(record: RecordFactory, text: str) -> None:
     summary = sweep(record, text)
     render_markdown(summary).encode("utf-8")
     assert SweepSummary.model_validate(json.loads(render_json(summary).encode("utf-8"))) == summary
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_text_adds_no_markdown_structure(record, text) -> None:
+def test_hostile_text_adds_no_markdown_structure(record: RecordFactory, text: str) -> None:
     """Headings, table lines and fences are as many as with harmless text."""
 
     def outside_fences(markdown: str) -> list[str]:
@@ -217,7 +219,7 @@ def test_hostile_text_adds_no_markdown_structure(record, text) -> None:
         return lines
 
     def shape(lines: list[str]) -> list[str]:
-        return [re.match(r"#* |\||- |\*\*|", line)[0] for line in lines]
+        return [present(re.match(r"#* |\||- |\*\*|", line))[0] for line in lines]
 
     hostile = outside_fences(render_markdown(sweep(record, text)))
     assert shape(hostile) == shape(outside_fences(render_markdown(sweep(record, "harmless"))))
@@ -241,5 +243,5 @@ def test_hostile_text_adds_no_markdown_structure(record, text) -> None:
         ("a\n\nb\tc", "a b c"),
     ],
 )
-def test_inline_escapes_what_it_must_and_no_more(text, written) -> None:
+def test_inline_escapes_what_it_must_and_no_more(text: str, written: str) -> None:
     assert inline(text) == written

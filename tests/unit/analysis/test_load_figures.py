@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -74,7 +75,7 @@ def test_a_closed_loop_with_a_place_for_each() -> None:
     assert (one.failed, one.suspect, one.degenerate, one.unplaced) == ({}, 0, 0, 0)
     assert run.throughput_tok_s == one.output_tok_s
     assert run.mean_of_rates_tok_s == pytest.approx(100)
-    assert (run.ttft_ms, run.itl_ms) == (pytest.approx(20), pytest.approx(10))
+    assert (run.ttft_ms, run.itl_ms) == pytest.approx((20, 10))
     assert run.duration_ms == pytest.approx(SERVER.service_ms)
     assert (run.tokens, run.calls, run.valid_calls) == (44 * 20, 44, 44)
     assert (run.slot, run.pool, run.host, run.block) == ("s0", "default", "node-1", 1)
@@ -199,7 +200,7 @@ def test_all_failed() -> None:
 
 
 @pytest.mark.parametrize("load", [{"concurrency": 4}, {"rate": 2.0}], ids=["closed", "open"])
-def test_one_request_has_no_window_and_no_figure(load) -> None:
+def test_one_request_has_no_window_and_no_figure(load: dict[str, float] | dict[str, int]) -> None:
     (run,) = figures(load_records(requests=1, **load), workload(**SLO))
     one = run.steps[0]
     assert (one.requests, one.counted, one.window_s) == (1, 0, None)
@@ -247,7 +248,7 @@ def test_the_parameters_tell_the_load_where_no_record_does() -> None:
 
 
 @pytest.mark.parametrize(("rate", "kept"), [(10.0, None), (60.0, False)], ids=["served", "beyond"])
-def test_a_load_that_was_cut_can_fail_and_not_pass(rate, kept) -> None:
+def test_a_load_that_was_cut_can_fail_and_not_pass(rate: float, kept: bool | None) -> None:
     why = "the job's deadline came before all was sent"
     one = step(
         load_records(rate=rate, change=lambda f: f | ({"reason": why} if f["stage"] == "load" else {}))
@@ -328,14 +329,17 @@ def test_incomplete_runs_are_in_no_estimate() -> None:
     st.integers(0, 3),
     st.randoms(use_true_random=False),
 )
-def test_counts_add_up_and_no_order_matters(requests, load, broken, random) -> None:
+def test_counts_add_up_and_no_order_matters(
+    requests: int, load: tuple[str, float], broken: int, random: Random
+) -> None:
     name, level = load
+    given: dict[str, Any] = {name: level}
     records = load_records(
         requests=requests,
         noise=0.1,
         poisson=True,
         change=changed(lambda n: n % 4 == broken, outcome="server_error", suspect=()),
-        **{name: level},
+        **given,
     )
     one = step(records)
     answered = one.ttft_due_ms.n + one.suspect + one.degenerate
@@ -353,14 +357,14 @@ def test_counts_add_up_and_no_order_matters(requests, load, broken, random) -> N
 
 
 @pytest.mark.parametrize(("percent", "n"), [(50, 6), (90, 29), (99, 299)])
-def test_how_many_requests_a_quantile_takes(percent, n) -> None:
+def test_how_many_requests_a_quantile_takes(percent: int, n: int) -> None:
     p = percent / 100
     assert fewest(percent) == n
     assert 1 - p**n - (1 - p) ** n >= 0.95 > 1 - p ** (n - 1) - (1 - p) ** (n - 1)
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(0, 1e6)), max_size=400))
-def test_a_spread_tells_what_its_values_can_carry(values) -> None:
+def test_a_spread_tells_what_its_values_can_carry(values: list[float | None]) -> None:
     found, told = spread(values), [value for value in values if value is not None]
     assert found.n == len(told)
     assert (found.mean is None) == (not told)

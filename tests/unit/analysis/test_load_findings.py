@@ -50,7 +50,7 @@ def changed(**columns: Any) -> Any:
 @pytest.mark.parametrize(
     ("levels", "over"), [([5, 10], "rate"), ([1, 4, 8], "concurrency")], ids=["open", "closed"]
 )
-def test_a_plain_load_has_nothing_to_distrust(levels, over) -> None:
+def test_a_plain_load_has_nothing_to_distrust(levels: list[float], over: str) -> None:
     assert own(loads(levels, over)) == {}
 
 

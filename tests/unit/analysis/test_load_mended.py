@@ -190,7 +190,7 @@ def some_can_tell(rates: list[float], tell: int = 1, runs: int = 3) -> SweepSumm
     ],
     ids=["no upper end", "both ends"],
 )
-def test_a_grid_does_not_speak_for_runs_that_can_not_tell(rates, said) -> None:
+def test_a_grid_does_not_speak_for_runs_that_can_not_tell(rates: list[float], said: str) -> None:
     summary = some_can_tell(rates)
     (saturation,) = summary.saturations
     assert (saturation.low_runs, saturation.complete) == (1, 3)
@@ -207,7 +207,7 @@ def test_a_grid_does_not_speak_for_runs_that_can_not_tell(rates, said) -> None:
     ],
     ids=["three", "one"],
 )
-def test_searches_do_not_speak_for_those_that_can_not_tell(telling, said) -> None:
+def test_searches_do_not_speak_for_those_that_can_not_tell(telling: int, said: str) -> None:
     records: list[StageRecord] = []
     for run in range(1, 6):
         for step, rate in enumerate((5.0, 10.0, 40.0), 1):
@@ -241,7 +241,9 @@ def test_the_report_of_one_agent_has_the_loads_figures_and_no_list_of_requests()
 @pytest.mark.parametrize(
     ("name", "value"), [("asked_concurrency", 0), ("asked_rate", 0.0)], ids=["concurrency", "rate"]
 )
-def test_an_impossible_load_is_refused_on_reading(tmp_path: Path, suffix, name, value) -> None:
+def test_an_impossible_load_is_refused_on_reading(
+    tmp_path: Path, suffix: str, name: str, value: float
+) -> None:
     path = tmp_path / f"stages.{suffix}"
     fields = {"config": "c", "agent": "a", "run": 1, "stage": "request", "outcome": "ok", name: value}
     if suffix == "jsonl":
@@ -263,7 +265,7 @@ def test_the_smallest_possible_loads_are_read(tmp_path: Path) -> None:
     [{"concurrency": 2.5}, {"concurrency": 0}, {"concurrency": -1}, {"rate": 0}, {"rate": -3.0}],
     ids=["half a user", "no user", "less than none", "no rate", "less than no rate"],
 )
-def test_parameters_that_can_be_no_load_tell_none(parameters) -> None:
+def test_parameters_that_can_be_no_load_tell_none(parameters: dict[str, float] | dict[str, int]) -> None:
     records = [
         one.model_copy(update={"asked_rate": None, "parameters": parameters})
         for one in load_records(rate=10.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ def column(table: Table, title: str) -> list[str]:
     return [row.cells[table.header.index(title)] for row in table.rows]
 
 
-def test_the_answer_comes_first(opened) -> None:
+def test_the_answer_comes_first(opened: SweepSummary) -> None:
     written = text(opened)
     assert written.index(
         "The server keeps up within the SLO with 10 requests/s in every run"
@@ -72,7 +73,7 @@ def test_the_answer_comes_first(opened) -> None:
     assert "SLO: TTFT ≤ 100 ms." in written and "at least 90 % of them" in written
 
 
-def test_open_loads_asked_and_achieved(opened) -> None:
+def test_open_loads_asked_and_achieved(opened: SweepSummary) -> None:
     table = tables(section(opened))["Asked and Achieved"]
     assert column(table, "Asked (requests/s)") == ["5", "10", "60"]
     assert column(table, "Keeps up in") == ["3 of 3 runs", "3 of 3 runs", "0 of 3 runs"]
@@ -81,7 +82,7 @@ def test_open_loads_asked_and_achieved(opened) -> None:
     assert [row.anchor for row in table.rows] == ["configuration-1", "configuration-2", "configuration-3"]
 
 
-def test_coordinated_omission_is_shown(opened) -> None:
+def test_coordinated_omission_is_shown(opened: SweepSummary) -> None:
     table = tables(section(opened))["Latency under Load"]
     due, sent = column(table, "TTFT p99, from schedule (ms)"), column(table, "TTFT p99, from sending (ms)")
     assert due[0] == sent[0]
@@ -90,7 +91,7 @@ def test_coordinated_omission_is_shown(opened) -> None:
     assert "Coordinated omission: none to speak of." in text(loads([5, 10]))
 
 
-def test_closed_loads_have_no_schedule(closed) -> None:
+def test_closed_loads_have_no_schedule(closed: SweepSummary) -> None:
     written = text(closed)
     assert "schedule" not in written and "Coordinated omission" not in written
     assert "are not shown to grow by more than 5 % beyond 4 requests at a time" in written
@@ -98,7 +99,7 @@ def test_closed_loads_have_no_schedule(closed) -> None:
     assert "Backlog grew by" not in table.header and "Goodput (requests/s)" not in table.header
 
 
-def test_tokens_asked_and_counted(opened) -> None:
+def test_tokens_asked_and_counted(opened: SweepSummary) -> None:
     table = tables(section(opened))["What Was Sent and Answered"]
     assert column(table, "Prompt asked (tokens)") == ["100"] * 3
     assert column(table, "Prompt, median (tokens)") == ["104"] * 3
@@ -110,7 +111,7 @@ def test_one_run_has_no_intervals() -> None:
     assert not any("±" in cell for row in table.rows for cell in row.cells)
 
 
-def test_charts_of_an_open_load(opened) -> None:
+def test_charts_of_an_open_load(opened: SweepSummary) -> None:
     charts = [block for block in section(opened).blocks if isinstance(block, Chart)]
     assert [chart.title for chart in charts] == [
         "Time to first token against the load",
@@ -141,7 +142,7 @@ def test_a_search_shows_its_steps() -> None:
     assert "Of a search these are the figures at the highest load that the run kept up with." in written
 
 
-def test_the_section_of_a_load_has_its_runs_and_no_table_of_requests(opened) -> None:
+def test_the_section_of_a_load_has_its_runs_and_no_table_of_requests(opened: SweepSummary) -> None:
     titles = [
         b.title for b in configuration_blocks(opened.configurations[0], opened) if isinstance(b, Section)
     ]
@@ -173,7 +174,7 @@ def failed(fields: dict[str, Any]) -> dict[str, Any]:
         ),
     ],
 )
-def test_what_is_not_known_is_no_number(summary) -> None:
+def test_what_is_not_known_is_no_number(summary: Callable[..., Any]) -> None:
     made = summary()
     assert html(report(made)).startswith("<!DOCTYPE html>")
     own = [*load_sections(made), *configuration_blocks(made.configurations[0], made)]
@@ -189,7 +190,7 @@ def test_without_a_load_there_is_no_section() -> None:
     assert load_sections(summarise_records([])) == ()
 
 
-def test_both_formats_hold_the_section(opened, closed) -> None:
+def test_both_formats_hold_the_section(opened: SweepSummary, closed: SweepSummary) -> None:
     for summary in (opened, closed):
         page, written = html(report(summary)), markdown(report(summary))
         assert 'id="load"' in page and "\n## Load\n" in written
@@ -206,7 +207,7 @@ def test_numbers_have_the_digits_of_their_interval() -> None:
 
 
 @given(st.lists(st.floats(1e-6, 1e9), min_size=1, max_size=20), st.integers(2, 12))
-def test_a_logarithmic_axis_holds_its_values(values, wanted) -> None:
+def test_a_logarithmic_axis_holds_its_values(values: list[float], wanted: int) -> None:
     made = log_scale(values, 0, 500)
     places = [made(value) for value in sorted(values)]
     assert places == sorted(places)

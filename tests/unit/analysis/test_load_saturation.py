@@ -180,7 +180,9 @@ def test_two_searches_have_no_mean() -> None:
     ],
     ids=["no upper end", "no lower end"],
 )
-def test_a_search_without_an_end_leaves_all_without(second, ends, said) -> None:
+def test_a_search_without_an_end_leaves_all_without(
+    second: dict[float, bool], ends: tuple[None, int] | tuple[int, None], said: str
+) -> None:
     s = the(searched({1: {4: True, 8: False}, 2: second}))
     assert (s.low, s.high) == ends
     assert said in words(s)
@@ -193,7 +195,7 @@ def test_a_search_out_of_order_is_said_to_be_so() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.sampled_from([True, False, None])), max_size=12))
-def test_the_interval_of_a_search(steps) -> None:
+def test_the_interval_of_a_search(steps: list[tuple[int, bool | None]]) -> None:
     low, high, monotonic = bracket(
         [
             LoadStep(step=number, rate=float(asked), requests=1, keeps_up=kept)

@@ -78,7 +78,9 @@ def test_a_digest_is_hexadecimal(digest: str) -> None:
     st.datetimes(timezones=st.just(UTC)).filter(lambda at: at.year >= 1000),
     st.text("0123456789abcdef", min_size=8, max_size=16),
 )
-def test_every_name_is_safe_bounded_and_reads_back(sweep, models, at, digest) -> None:
+def test_every_name_is_safe_bounded_and_reads_back(
+    sweep: str, models: list[str], at: datetime, digest: str
+) -> None:
     name = result_name(sweep, models, at, digest)
     assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)
     assert len(name) <= LONGEST < 255

@@ -13,14 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.models import ConfigurationSummary, RunFigures
-from analysis.models.pairs import PairConfiguration
+from analysis.models.pairs import PairConfiguration, Slowdown
 from analysis.pairs import pairs_of
 from analysis.pairs.fairness import jain
 from analysis.pairs.overlap import time_with, union
 from analysis.statistics.estimate import estimate
 from analysis.summary import summarise_records
 from contracts.call import Outcome
+from tests.support.factories import RecordFactory
+from tests.support.present import present
 from tests.support.synthetic_pairs import HETEROGENEOUS, PairShape, pair_sweep
+
+Spans = list[tuple[int, int]]
+Figures = dict[tuple[str, str], Any]
 
 SPANS = st.lists(
     st.tuples(st.integers(0, 1000), st.integers(0, 300)).map(lambda s: (s[0], s[0] + s[1])), max_size=6
@@ -38,21 +43,21 @@ def only(made: Any) -> PairConfiguration:
 
 
 @given(st.lists(SPANS, min_size=1, max_size=4))
-def test_time_together_is_what_a_clock_of_single_ticks_counts(agents) -> None:
+def test_time_together_is_what_a_clock_of_single_ticks_counts(agents: list[Spans]) -> None:
     ticks = [sum(any(a <= t < b for a, b in spans) for spans in agents) for t in range(1400)]
     for least in (1, 2, len(agents)):
         assert time_with(agents, least) == sum(active >= least for active in ticks)
 
 
 @given(SPANS)
-def test_a_union_is_in_order_and_apart(spans) -> None:
+def test_a_union_is_in_order_and_apart(spans: Spans) -> None:
     found = union(spans)
     assert all(a < b for a, b in found)
     assert all(one[1] < other[0] for one, other in pairwise(found))
 
 
 @given(st.lists(SPANS, min_size=2, max_size=3), st.integers(-(10**12), 10**12))
-def test_overlap_depends_neither_on_the_order_nor_on_the_clocks_zero(agents, shift) -> None:
+def test_overlap_depends_neither_on_the_order_nor_on_the_clocks_zero(agents: list[Spans], shift: int) -> None:
     moved = [[(a + shift, b + shift) for a, b in spans] for spans in reversed(agents)]
     assert time_with(moved, 2) == time_with(agents, 2)
 
@@ -61,7 +66,7 @@ def test_overlap_depends_neither_on_the_order_nor_on_the_clocks_zero(agents, shi
 
 
 @given(SHARES, st.floats(1e-3, 1e3))
-def test_jain_is_between_one_over_n_and_one_and_has_no_unit(shares, factor) -> None:
+def test_jain_is_between_one_over_n_and_one_and_has_no_unit(shares: list[float], factor: float) -> None:
     found = jain(shares)
     assert found is not None and 1 / len(shares) - 1e-12 <= found <= 1 + 1e-12
     assert jain([factor * share for share in reversed(shares)]) == pytest.approx(found)
@@ -81,26 +86,28 @@ def test_a_planted_slowdown_is_found_and_its_interval_holds_it() -> None:
     found = only(pair_sweep(runs=6))
     assert found.contention == "slowed down"
     for member in found.members:
-        by_kind = {s.of: s for s in member.slowdowns}
+        by_kind: dict[str, Slowdown] = {s.of: s for s in member.slowdowns}
         assert set(by_kind) == {"rate", "ttft", "pace"}
         for of, planted in (("rate", 1.8), ("ttft", 1.5)):
             one = by_kind[of]
             assert one.verdict == "slowed down"
-            assert one.ratio.interval.low < planted < one.ratio.interval.high
-            assert one.ratio.interval.low > 1
+            assert (
+                present(present(one.ratio).interval).low < planted < present(present(one.ratio).interval).high
+            )
+            assert present(present(one.ratio).interval).low > 1
             assert one.comparison.method == "paired-t" and one.comparison.pairs == 6
         # Reading, which is slowed less, is in it.
-        assert 1.75 < by_kind["pace"].ratio.value < by_kind["rate"].ratio.value
+        assert 1.75 < present(by_kind["pace"].ratio).value < present(by_kind["rate"].ratio).value
         assert member.solo == f"solo={member.agent}"
 
 
 def test_the_gain_is_against_the_same_work_one_after_the_other() -> None:
     found = only(pair_sweep(runs=6, shape=PairShape(token_cv=0.0)))
-    assert found.gain.value == pytest.approx(2 / 1.8, rel=0.02)
-    assert found.gain_comparison.verdict == "better"
-    assert found.gain_comparison.pairs == 6
+    assert present(found.gain).value == pytest.approx(2 / 1.8, rel=0.02)
+    assert present(found.gain_comparison).verdict == "better"
+    assert present(found.gain_comparison).pairs == 6
     assert found.alone_wall_s.mean == pytest.approx(2 * (0.15 + 19), rel=0.02)
-    assert found.system_tok_s.mean == pytest.approx(3800 / found.wall_s.mean, rel=0.01)
+    assert found.system_tok_s.mean == pytest.approx(3800 / present(found.wall_s.mean), rel=0.01)
 
 
 def test_legacy_speedup_says_two_however_much_the_agents_slow_each_other_down() -> None:
@@ -108,8 +115,8 @@ def test_legacy_speedup_says_two_however_much_the_agents_slow_each_other_down() 
         return 3.0 if len(c.agents) > 1 else 1.0
 
     found = only(pair_sweep(runs=4, shape=PairShape(rate=three, ttft=three)))
-    assert found.speedup > 1.9 and found.efficiency_percent > 95
-    assert found.gain.value < 0.7
+    assert present(found.speedup) > 1.9 and present(found.efficiency_percent) > 95
+    assert present(found.gain).value < 0.7
 
 
 def test_no_slowdown_is_none_shown_with_what_would_have_been() -> None:
@@ -118,8 +125,8 @@ def test_no_slowdown_is_none_shown_with_what_would_have_been() -> None:
     for member in found.members:
         for one in member.slowdowns:
             assert one.verdict == "none shown"
-            assert one.ratio.interval.low < 1 < one.ratio.interval.high
-            assert 1 < one.detectable < 1.2
+            assert present(present(one.ratio).interval).low < 1 < present(present(one.ratio).interval).high
+            assert 1 < present(one.detectable) < 1.2
 
 
 def test_the_floor_hides_what_is_smaller_than_it() -> None:
@@ -131,7 +138,7 @@ def test_the_floor_hides_what_is_smaller_than_it() -> None:
         s for m in only(pair_sweep(runs=6, shape=shape)).members for s in m.slowdowns if s.of == "ttft"
     ]
     assert [s.verdict for s in of_ttft] == ["none shown", "none shown"]
-    assert all("floor" in s.why for s in of_ttft)
+    assert all("floor" in present(s.why) for s in of_ttft)
     bare = only(pair_sweep(runs=6, shape=replace(shape, floor=False)))
     assert all(s.verdict == "slowed down" for m in bare.members for s in m.slowdowns if s.of == "ttft")
 
@@ -140,12 +147,14 @@ def test_all_slowdowns_of_the_sweep_are_one_family() -> None:
     made = pair_sweep(HETEROGENEOUS, axes={"num_gpu": (40, 80)}, runs=5).summary()
     slowdowns = [s for pair in made.pair_configurations for m in pair.members for s in m.slowdowns]
     assert len(slowdowns) == 12
-    smallest = min(s.comparison.p for s in slowdowns)
-    least = min(slowdowns, key=lambda s: s.comparison.p)
+    smallest = min(present(s.comparison.p) for s in slowdowns)
+    least = min(slowdowns, key=lambda s: present(s.comparison.p))
     assert least.comparison.p_holm == pytest.approx(12 * smallest)
     assert {c.metric for c in made.comparisons} >= {"throughput_tok_s"}
     gains = [pair.gain_comparison for pair in made.pair_configurations]
-    assert min(gains, key=lambda c: c.p).p_holm == pytest.approx(2 * min(c.p for c in gains))
+    assert present(min(gains, key=lambda c: present(present(c).p))).p_holm == pytest.approx(
+        2 * min(present(present(c).p) for c in gains)
+    )
 
 
 def test_one_solo_serves_several_configurations() -> None:
@@ -161,18 +170,18 @@ def test_between_plots_the_load_is_the_unit() -> None:
     apart = pair_sweep(HETEROGENEOUS, axes={"num_gpu": (40,)}, runs=6, shape=PairShape(loads=3))
     slowdowns = [s for m in only(apart).members for s in m.slowdowns]
     assert {(s.comparison.unit, s.comparison.n_candidate) for s in slowdowns} == {("load", 3)}
-    assert only(apart).gain_comparison.unit == "load"
+    assert present(only(apart).gain_comparison).unit == "load"
     same = pair_sweep(runs=6, shape=PairShape(loads=3))
     assert {s.comparison.unit for m in only(same).members for s in m.slowdowns} == {"run"}
 
 
 @pytest.mark.parametrize("runs", [1, 2])
-def test_too_few_runs_tell_no_slowdown_but_show_the_ratio(runs) -> None:
+def test_too_few_runs_tell_no_slowdown_but_show_the_ratio(runs: int) -> None:
     found = only(pair_sweep(runs=runs))
     assert found.contention == "not known"
     for member in found.members:
-        assert "3 complete runs" in member.why
-        assert all(s.ratio.value > 1 and s.ratio.interval is None for s in member.slowdowns)
+        assert "3 complete runs" in present(member.why)
+        assert all(present(s.ratio).value > 1 and present(s.ratio).interval is None for s in member.slowdowns)
 
 
 def test_without_solo_runs_nothing_is_claimed() -> None:
@@ -180,7 +189,7 @@ def test_without_solo_runs_nothing_is_claimed() -> None:
     assert found.contention == "not known"
     assert [m.why for m in found.members] == ["it was not measured alone"] * 2
     assert found.gain is None and found.alone_wall_s.n == 0 and found.alone_tok_s.mean is None
-    assert found.fairness.of == "raw rates" and found.fairness.slowdown_ratio is None
+    assert present(found.fairness).of == "raw rates" and present(found.fairness).slowdown_ratio is None
     assert found.wall_s.n == 4 and found.all_active.n == 4
 
 
@@ -208,17 +217,18 @@ def with_runs(c: ConfigurationSummary, rates: Any, ttfts: Any, walls: Any) -> Co
     """The summary with other runs, of 1,000 tokens each."""
     runs = tuple(
         RunFigures(
-            **{
-                "run": i,
-                "block": i,
-                "complete": True,
-                "calls": 2,
-                "valid_calls": 2,
-                "slot": "s0",
-                "host": "h",
-            },
-            **{"throughput_tok_s": float(rate), "ttft_ms": float(ttft), "tokens": 1000},
-            **{"exec_s": 1000 / float(rate), "wall_s": wall},
+            run=i,
+            block=i,
+            complete=True,
+            calls=2,
+            valid_calls=2,
+            slot="s0",
+            host="h",
+            throughput_tok_s=float(rate),
+            ttft_ms=float(ttft),
+            tokens=1000,
+            exec_s=1000 / float(rate),
+            wall_s=wall,
         )
         for i, (rate, ttft, wall) in enumerate(zip(rates, ttfts, walls, strict=True), start=1)
     )
@@ -238,11 +248,11 @@ FIGURES = st.fixed_dictionaries(
 
 
 def ratios(found: PairConfiguration) -> dict[tuple[str, str], float]:
-    return {(m.agent, s.of): s.ratio.value for m in found.members for s in m.slowdowns}
+    return {(m.agent, s.of): present(s.ratio).value for m in found.members for s in m.slowdowns}
 
 
 @given(FIGURES, FIGURES)
-def test_swapping_the_agents_swaps_their_figures_and_no_other(rates, ttfts) -> None:
+def test_swapping_the_agents_swaps_their_figures_and_no_other(rates: Figures, ttfts: Figures) -> None:
     other = {"A": "B", "B": "A"}
 
     def swapped(figures: dict[tuple[str, str], Any]) -> dict[tuple[str, str], Any]:
@@ -252,31 +262,32 @@ def test_swapping_the_agents_swaps_their_figures_and_no_other(rates, ttfts) -> N
     (there,) = pairs_of(sides(swapped(rates), swapped(ttfts)), None)[1]
     assert here.agents == there.agents == ("A", "B")
     assert ratios(here) == pytest.approx({(other[a], of): value for (a, of), value in ratios(there).items()})
-    assert here.gain.value == pytest.approx(there.gain.value)
-    assert here.fairness.jain == pytest.approx(there.fairness.jain)
+    assert present(here.gain).value == pytest.approx(present(there.gain).value)
+    assert present(here.fairness).jain == pytest.approx(present(there.fairness).jain)
 
 
 @given(FIGURES, FIGURES, st.floats(0.01, 100))
-def test_a_faster_clock_changes_no_ratio(rates, ttfts, factor) -> None:
+def test_a_faster_clock_changes_no_ratio(rates: Figures, ttfts: Figures, factor: float) -> None:
     (one,) = pairs_of(sides(rates, ttfts), None)[1]
     scaled = {key: [factor * v for v in values] for key, values in rates.items()}
     (other,) = pairs_of(sides(scaled, ttfts), None)[1]
     assert ratios(one) == pytest.approx(ratios(other))
-    assert one.gain.value == pytest.approx(other.gain.value)
+    assert present(one.gain).value == pytest.approx(present(other.gain).value)
     intervals = [
-        [(s.ratio.interval is None, s.verdict) for m in p.members for s in m.slowdowns] for p in (one, other)
+        [(present(s.ratio).interval is None, s.verdict) for m in p.members for s in m.slowdowns]
+        for p in (one, other)
     ]
     assert intervals[0] == intervals[1]
 
 
 @given(VALUES, VALUES)
-def test_identical_runs_are_slowed_down_by_nothing(rates, ttfts) -> None:
+def test_identical_runs_are_slowed_down_by_nothing(rates: list[float], ttfts: list[float]) -> None:
     keys = template()
     (found,) = pairs_of(sides(dict.fromkeys(keys, rates), dict.fromkeys(keys, ttfts)), None)[1]
     assert set(ratios(found).values()) == {1.0}
     assert found.contention == "none shown"
-    assert found.fairness.jain == pytest.approx(1)
-    assert found.gain.value == pytest.approx(2)  # two at full speed
+    assert present(found.fairness).jain == pytest.approx(1)
+    assert present(found.gain).value == pytest.approx(2)  # two at full speed
 
 
 def test_intervals_of_equal_samples_hold_one_in_about_95_percent() -> None:
@@ -288,7 +299,7 @@ def test_intervals_of_equal_samples_hold_one_in_about_95_percent() -> None:
         for m in found.members:
             for s in m.slowdowns[:2]:
                 tests += 1
-                held += s.ratio.interval.low <= 1 <= s.ratio.interval.high
+                held += present(present(s.ratio).interval).low <= 1 <= present(present(s.ratio).interval).high
     assert tests == 1200
     assert 0.93 <= held / tests <= 0.97
 
@@ -300,9 +311,9 @@ def test_waiting_is_unfair_by_pace_and_not_by_rate() -> None:
         ttft=lambda c, r: 200.0 if len(c.agents) > 1 and r.label == "B" else 1.0,
     )
     found = only(pair_sweep(runs=5, shape=shape))
-    assert found.fairness.jain > 0.999
-    assert found.fairness_of_pace.jain < 0.9
-    assert found.fairness_of_pace.slowdown_ratio > 2
+    assert present(found.fairness).jain > 0.999
+    assert present(found.fairness_of_pace).jain < 0.9
+    assert present(present(found.fairness_of_pace).slowdown_ratio) > 2
     verdicts = {(m.agent, s.of): s.verdict for m in found.members for s in m.slowdowns}
     assert verdicts["B", "rate"] == "none shown" and verdicts["B", "pace"] == "slowed down"
 
@@ -383,10 +394,10 @@ def test_four_agents() -> None:
     (found,) = made.pair_configurations
     assert found.agents == ("A", "B", "C", "D")
     assert found.throughput_delta is None and found.ttft_delta_ms is None
-    assert 3.7 < found.speedup <= 4 and 92 < found.efficiency_percent <= 100
-    assert found.two_active.mean >= found.all_active.mean
+    assert 3.7 < present(found.speedup) <= 4 and 92 < present(found.efficiency_percent) <= 100
+    assert present(found.two_active.mean) >= present(found.all_active.mean)
     assert [m.solo for m in found.members] == [f"solo={label}" for label in "ABCD"]
-    assert found.gain.value == pytest.approx(4 / 1.8, rel=0.05)
+    assert present(found.gain).value == pytest.approx(4 / 1.8, rel=0.05)
 
 
 def test_agents_stand_in_the_order_of_the_sweep_file() -> None:
@@ -407,7 +418,7 @@ def foreign(record: Any, **columns: Any) -> list[Any]:
     ]
 
 
-def test_foreign_agents_with_one_wall_time_are_a_pair(record) -> None:
+def test_foreign_agents_with_one_wall_time_are_a_pair(record: RecordFactory) -> None:
     found = summarise_records(foreign(record))
     assert [(run.run, run.agents) for run in found.pairs] == [(1, ("a", "b")), (2, ("a", "b"))]
     assert found.pairs[0].legacy.speedup == pytest.approx(1.9)
@@ -415,13 +426,15 @@ def test_foreign_agents_with_one_wall_time_are_a_pair(record) -> None:
 
 
 @pytest.mark.parametrize("walls", [{"a": None, "b": None}, {"a": 20.0, "b": None}, {"a": 20.0, "b": 21.0}])
-def test_foreign_agents_without_one_wall_time_are_none(record, walls) -> None:
+def test_foreign_agents_without_one_wall_time_are_none(
+    record: RecordFactory, walls: dict[str, Any] | dict[str, None] | dict[str, float]
+) -> None:
     records = [r.model_copy(update={"wall_s": walls[r.agent]}) for r in foreign(record)]
     found = summarise_records(records)
     assert found.pairs == () and found.pair_configurations == ()
 
 
-def test_a_missing_duration_leaves_the_legacy_figures_unknown(record) -> None:
+def test_a_missing_duration_leaves_the_legacy_figures_unknown(record: RecordFactory) -> None:
     records = [r.model_copy(update={"exec_s": None}) if r.agent == "b" else r for r in foreign(record)]
     legacy = summarise_records(records).pairs[0].legacy
     assert legacy.wall_s == 20.0
@@ -430,7 +443,7 @@ def test_a_missing_duration_leaves_the_legacy_figures_unknown(record) -> None:
     assert legacy.throughput_delta == 0.0  # its rates are known
 
 
-def test_legacy_figures_count_failed_calls_too(record) -> None:
+def test_legacy_figures_count_failed_calls_too(record: RecordFactory) -> None:
     records = [
         r.model_copy(update={"throughput_tok_s": 0.0, "tokens": 0, "outcome": Outcome.ABORTED})
         if (r.agent, r.stage) == ("b", "report")
@@ -444,7 +457,7 @@ def test_legacy_figures_count_failed_calls_too(record) -> None:
     assert found.pair_configurations[0].system_tok_s.mean is None
 
 
-def test_one_agent_makes_no_pair(record) -> None:
+def test_one_agent_makes_no_pair(record: RecordFactory) -> None:
     found = summarise_records([record(run=run, wall_s=1.0, exec_s=1.0) for run in (1, 2)])
     assert found.pairs == () and found.pair_configurations == ()
 

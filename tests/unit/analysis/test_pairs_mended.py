@@ -15,6 +15,8 @@ from analysis.rendering.layout.pair_words import answer, contention_text, verdic
 from analysis.summary import summarise_configuration, summarise_records, summarise_sweep
 from contracts.call import Outcome
 from contracts.failures import InputError
+from tests.support.factories import RecordFactory
+from tests.support.present import present
 from tests.support.synthetic import Synthetic
 from tests.support.synthetic_pairs import HETEROGENEOUS, PairShape, pair_sweep
 
@@ -60,9 +62,9 @@ def test_a_run_in_which_another_agent_failed_is_complete_for_none() -> None:
     assert found.runs == 6 and found.runs_complete == 4
     for key in ("throughput_tok_s", "mean_of_rates_tok_s", "ttft_ms", "duration_ms"):
         assert found.over_runs.of(key).n == 4
-    whole = [run.throughput_tok_s for run in found.over_runs.runs if run.complete]
+    whole = [present(run.throughput_tok_s) for run in found.over_runs.runs if run.complete]
     assert found.over_runs.throughput_tok_s.mean == pytest.approx(sum(whole) / 4)
-    assert found.over_runs.throughput_tok_s.mean < 70
+    assert present(found.over_runs.throughput_tok_s.mean) < 70
     assert found.over_runs.ratio_of_sums_tok_s is None
     assert not [one for one in found.outliers if one.run in (FAILED, ABSENT)]
     assert {one.trend.n for one in found.trends} == {4}
@@ -74,9 +76,9 @@ def test_a_shown_run_that_is_none_of_all_says_so() -> None:
         return columns | {"outcome": "aborted", "reason": "gone"} if last else columns
 
     found = pair_sweep(runs=3, shape=PairShape(change=change)).summary()
-    assert [of(found, "default", agent).shown.run for agent in "AB"] == [3, 2]
-    assert "another agent" in of(found, "default", "A").shown.why
-    assert of(found, "default", "B").shown.why == "the last complete run"
+    assert [present(of(found, "default", agent).shown).run for agent in "AB"] == [3, 2]
+    assert "another agent" in present(of(found, "default", "A").shown).why
+    assert present(of(found, "default", "B").shown).why == "the last complete run"
 
 
 def test_such_a_run_is_in_no_ranking_and_no_comparison() -> None:
@@ -86,7 +88,7 @@ def test_such_a_run_is_in_no_ranking_and_no_comparison() -> None:
         **{("num_gpu=40", "baseline"): 6, ("num_gpu=40", "candidate"): 6},
         **{("num_gpu=80", "baseline"): 4, ("num_gpu=80", "candidate"): 4},
     }
-    assert max(one.mean for one in ranked.values()) < 70
+    assert max(present(one.mean) for one in ranked.values()) < 70
     compared = [one for one in found.comparisons if one.agent == "baseline"]
     assert compared
     for one in compared:
@@ -126,7 +128,7 @@ def foreign(record: Any, **columns: Any) -> list[Any]:
     ]
 
 
-def test_foreign_runs_that_are_no_pair_stay_as_they_are(record) -> None:
+def test_foreign_runs_that_are_no_pair_stay_as_they_are(record: RecordFactory) -> None:
     """Nothing says that anybody else ran in the second run."""
     records = [r for r in foreign(record) if (r.agent, r.run) != ("b", 2)]
     found = summarise_records(records)
@@ -134,7 +136,7 @@ def test_foreign_runs_that_are_no_pair_stay_as_they_are(record) -> None:
     assert of(found, "x", "a").runs_complete == 2
 
 
-def test_no_run_counts_where_an_agent_has_no_record_at_all(record) -> None:
+def test_no_run_counts_where_an_agent_has_no_record_at_all(record: RecordFactory) -> None:
     found = summarise_records(foreign(record, agents=3))
     assert [c.runs_complete for c in found.configurations] == [0, 0]
     assert [one.rank for one in found.ranking] == [None, None]
@@ -160,13 +162,13 @@ def test_an_agent_that_the_plan_does_not_know_is_none_of_the_pair() -> None:
 
 
 @pytest.mark.parametrize("alone", [1, 2])
-def test_alone_and_together_under_one_name_is_refused(record, alone) -> None:
+def test_alone_and_together_under_one_name_is_refused(record: RecordFactory, alone: int) -> None:
     records = [r.model_copy(update={"agents": 1 if r.run == alone else 2}) for r in foreign(record)]
     with pytest.raises(InputError, match=r"'a' in configuration 'x'.*agents: 1, 2"):
         summarise_records(records)
 
 
-def test_a_row_that_does_not_tell_contradicts_none(record) -> None:
+def test_a_row_that_does_not_tell_contradicts_none(record: RecordFactory) -> None:
     records = [r.model_copy(update={"agents": 2 if r.run == 2 else None}) for r in foreign(record)]
     assert [c.agents for c in summarise_records(records).configurations] == [2, 2]
 
@@ -178,7 +180,7 @@ def _without(*names: str) -> Synthetic:
     def change(columns: dict[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in columns.items() if key not in names}
 
-    one = {"rate": lambda c, role: 1.0, "ttft": lambda c, role: 1.0}
+    one: dict[str, Any] = {"rate": lambda c, role: 1.0, "ttft": lambda c, role: 1.0}
     return pair_sweep(runs=6, shape=PairShape(change=change, **one))
 
 
@@ -187,14 +189,14 @@ def _without(*names: str) -> Synthetic:
     [(("ttft_ms", "exec_s"), "TTFT and pace: "), (("ttft_ms",), "TTFT: "), (("exec_s",), "pace: ")],
     ids=["both", "ttft", "pace"],
 )
-def test_none_is_shown_only_where_all_is_known(names, unknown) -> None:
+def test_none_is_shown_only_where_all_is_known(names: tuple[str, ...], unknown: str) -> None:
     (found,) = _without(*names).summary().pair_configurations
     assert found.contention == "not known"
     for member in found.members:
         assert {s.verdict for s in member.slowdowns if s.of == "rate"} == {"none shown"}
         assert member.contention == "not known"
-        assert member.why.startswith(unknown) and "has the figure" in member.why
-        assert member.why in contention_text(found)
+        assert present(member.why).startswith(unknown) and "has the figure" in present(member.why)
+        assert present(member.why) in contention_text(found)
         assert f"{member.agent}: {member.why}" in answer([found])
         text = verdict_text(member)
         assert text.startswith(f"not known: {member.why} (would have been shown: ") and "rate 1.0" in text
@@ -219,7 +221,7 @@ def in_other_order(records: list[Any], seed: int) -> list[Any]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_foreign_agents_stand_by_name_whatever_the_order_of_rows(record, seed) -> None:
+def test_foreign_agents_stand_by_name_whatever_the_order_of_rows(record: RecordFactory, seed: int) -> None:
     here = summarise_records(foreign(record))
     for records in (foreign(record)[::-1], in_other_order(foreign(record), seed)):
         there = summarise_records(records)
@@ -230,7 +232,7 @@ def test_foreign_agents_stand_by_name_whatever_the_order_of_rows(record, seed) -
     assert found.throughput_delta == pytest.approx(10.0) and found.ttft_delta_ms == pytest.approx(20.0)
 
 
-def test_configurations_stay_in_their_order(record) -> None:
+def test_configurations_stay_in_their_order(record: RecordFactory) -> None:
     """By name only within a configuration: here the second has the agent that comes first by name."""
     other = [
         r.model_copy(update={"config": "w", "agent": {"a": "0", "b": "a"}[r.agent]}) for r in foreign(record)
@@ -249,14 +251,14 @@ def legacy_lines(summary: SweepSummary) -> list[list[str]]:
     return [[cell.strip() for cell in line.split("|")] for line in rows]
 
 
-def test_the_table_of_legacy_figures_names_whose_difference_it_is(record) -> None:
+def test_the_table_of_legacy_figures_names_whose_difference_it_is(record: RecordFactory) -> None:
     names, cells = legacy_lines(summarise_records(foreign(record)[::-1]))
     found = dict(zip(names, cells, strict=True))
     assert found["Throughput, b − a (tok/s)"].startswith("+10")
     assert found["TTFT, a − b (ms)"].startswith("+20")
 
 
-def test_where_agents_differ_each_row_names_its_own(record) -> None:
+def test_where_agents_differ_each_row_names_its_own(record: RecordFactory) -> None:
     other = [
         r.model_copy(update={"config": "w", "agent": {"a": "d", "b": "c"}[r.agent]}) for r in foreign(record)
     ]
@@ -269,14 +271,14 @@ def test_where_agents_differ_each_row_names_its_own(record) -> None:
 # Agents without a record
 
 
-def test_a_count_of_agents_takes_no_memory(record) -> None:
+def test_a_count_of_agents_takes_no_memory(record: RecordFactory) -> None:
     found = summarise_records(foreign(record, agents=10**15))
     (pair,) = found.pair_configurations
     assert pair.runs_complete == 0 and pair.speedup is None
     assert {one.why for one in pair.incomplete} == {f"no record of {10**15 - 2:d} further agents"}
 
 
-def test_legacy_figures_of_two_are_none_of_three(record) -> None:
+def test_legacy_figures_of_two_are_none_of_three(record: RecordFactory) -> None:
     runs = list(summarise_records(foreign(record)).configurations[0].over_runs.runs)
     assert legacy_pair(runs).throughput_delta is not None and legacy_pair(runs).speedup is not None
     of_three = legacy_pair(runs, 1)
@@ -285,7 +287,7 @@ def test_legacy_figures_of_two_are_none_of_three(record) -> None:
 
 
 @pytest.mark.parametrize("broken_by", ["failed", "one more agent"])
-def test_an_incomplete_run_tells_no_tokens_of_all(record, broken_by) -> None:
+def test_an_incomplete_run_tells_no_tokens_of_all(record: RecordFactory, broken_by: str) -> None:
     records = foreign(record, agents=3 if broken_by == "one more agent" else 2)
     if broken_by == "failed":
         records = [

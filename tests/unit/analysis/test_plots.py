@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,12 +19,13 @@ from analysis.statistics.intervals import mean_interval
 from analysis.summary import summarise_records
 from benchmarks.statistics.plots import false_alarms
 from benchmarks.statistics.simulated import configuration, run
+from tests.support.present import present
 from tests.support.synthetic import Shape, synthetic
 
 AXES = {"num_ctx": (1024, 4096), "temperature": (0.2, 0.8)}
 
 
-def planted(loads: int | None, *, runs: int = 6, load_cv: float = 0.05, **shape) -> SweepSummary:
+def planted(loads: int | None, *, runs: int = 6, load_cv: float = 0.05, **shape: Any) -> SweepSummary:
     made = Shape(loads=loads, load_cv=load_cv, cold_first=False, **shape)
     return synthetic(AXES, runs=runs, shape=made).summary()
 
@@ -174,7 +176,7 @@ def test_everything_counts_a_divided_load_as_many_loads_and_the_report_names_it(
     made = synthetic(
         {"num_ctx": (1024, 4096)}, runs=6, shape=Shape(loads=3, load_cv=0.05, slots={"a": 1, "b": 1})
     )
-    first = [r for r in made.records if r.load == 2 and r.parameters["num_ctx"] == 1024]
+    first = [r for r in made.records if r.load == 2 and present(r.parameters)["num_ctx"] == 1024]
     moved = {id(r) for r in first if r.run == max(r.run for r in first)}
     assert 0 < len(moved) < len(first)
     other = "b" if first[0].slot == "a" else "a"
@@ -211,7 +213,7 @@ def test_divided_loads_raise_no_false_alarms() -> None:
 
 
 @pytest.mark.parametrize("load_cv", [0.0, 0.05])
-def test_false_alarms_stay_at_5_percent_where_runs_as_independent_give_many_more(load_cv) -> None:
+def test_false_alarms_stay_at_5_percent_where_runs_as_independent_give_many_more(load_cv: float) -> None:
     right = false_alarms(6, 3, load_cv, 150, np.random.default_rng(1))
     assert max(right.between, right.within) <= 0.05
     assert right.reloading_axis <= 0.05 + 0.035  # two sd of the simulation

@@ -27,6 +27,8 @@ from contracts.call import Outcome
 from contracts.failures import InputError
 from contracts.outcome import JobOutcome
 from contracts.records import StageRecord, records_of
+from tests.support.factories import RecordFactory
+from tests.support.present import present
 from tests.support.synthetic import demo
 
 RUNS = 6
@@ -43,16 +45,20 @@ def broken(one: JobOutcome, rng: random.Random) -> JobOutcome:
             call = stage.call.model_copy(update={"outcome": Outcome.TIMEOUT, "reason": "late", "text": ""})
             stage = stage.model_copy(update={"call": call, "outcome": Outcome.TIMEOUT, "reason": "late"})
         case 1:
-            diagnosis = stage.call.diagnosis and stage.call.diagnosis.model_copy(
+            diagnosis = present(stage.call).diagnosis and present(present(stage.call).diagnosis).model_copy(
                 update={"suspect": ("late",)}
             )
-            stage = stage.model_copy(update={"call": stage.call.model_copy(update={"diagnosis": diagnosis})})
+            stage = stage.model_copy(
+                update={"call": present(stage.call).model_copy(update={"diagnosis": diagnosis})}
+            )
         case 2:
             stage = stage.model_copy(
                 update={"telemetry": None, "started_at": stage.started_at.replace(microsecond=7)}
             )
         case 3:
-            call = stage.call.model_copy(update={"applied": {"temperature": 0.1}, "text": "\ud800 lone"})
+            call = present(stage.call).model_copy(
+                update={"applied": {"temperature": 0.1}, "text": "\ud800 lone"}
+            )
             stage = stage.model_copy(update={"call": call})
         case _:
             return one.model_copy(
@@ -77,7 +83,7 @@ MADE = outcomes()
 
 def online(room: int) -> list[ConfigurationSummary]:
     """As the aggregator does it: prepared by the worker, summarised by the callback, read by the finaliser."""
-    found = []
+    found: list[ConfigurationSummary] = []
     for c in PLAN.configurations:
         own = sorted((one for one in MADE if one.configuration == c), key=lambda one: one.run)
         rows = [row for one in own for row in unpack_rows(prepare(one)) or ()]
@@ -101,14 +107,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_prepared_rows_are_those_of_the_records_that_are_written(folder) -> None:
+def test_prepared_rows_are_those_of_the_records_that_are_written(folder: Path) -> None:
     written = iter(read_stages(folder))
     for one in MADE:
         rows = unpack_rows(prepare(one))
         assert rows == [row_of(next(written)) for _ in one.stages]
 
 
-def test_the_aggregator_the_offline_report_and_memory_give_the_same_bytes(folder) -> None:
+def test_the_aggregator_the_offline_report_and_memory_give_the_same_bytes(folder: Path) -> None:
     in_memory = summarise_records([r for one in MADE for r in records_of(one)], PLAN)
     streamed, stages = summarise_results(folder)
     assert stages == sum(len(one.stages) for one in MADE)
@@ -117,7 +123,7 @@ def test_the_aggregator_the_offline_report_and_memory_give_the_same_bytes(folder
     assert streamed == in_memory
 
 
-def test_a_results_folder_of_every_kind_reads_as_before(tmp_path) -> None:
+def test_a_results_folder_of_every_kind_reads_as_before(tmp_path: Path) -> None:
     made = demo()
     made.write(tmp_path)
     summary, stages = summarise_results(tmp_path)
@@ -125,7 +131,7 @@ def test_a_results_folder_of_every_kind_reads_as_before(tmp_path) -> None:
     assert render_json(summary) == (tmp_path / "summary.json").read_text(encoding="utf-8")
 
 
-def test_the_offline_path_refuses_what_it_refused(tmp_path, folder) -> None:
+def test_the_offline_path_refuses_what_it_refused(tmp_path: Path, folder: Path) -> None:
     lines = (folder / "stages.jsonl").read_text(encoding="utf-8").splitlines()
     measured = next(line for line in lines if json.loads(line)["phase"] == "measured")
     for text, complaint in (
@@ -146,13 +152,13 @@ def test_the_offline_path_refuses_what_it_refused(tmp_path, folder) -> None:
         summarise_results(tmp_path / "absent.jsonl")
 
 
-def test_another_version_is_not_read(monkeypatch) -> None:
+def test_another_version_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     packed = prepare(MADE[0])
     monkeypatch.setattr(prepared, "VERSION", prepared.VERSION + 1)
     assert unpack_rows(packed) is None
 
 
-def test_foreign_rows_that_differ_within_a_run_are_kept_as_they_are(record) -> None:
+def test_foreign_rows_that_differ_within_a_run_are_kept_as_they_are(record: RecordFactory) -> None:
     records = [record(run=1, stage="analysis", slot="a"), record(run=1, stage="report", slot="b")]
     assert unpack_rows(prepare_records(records)) == [row_of(one) for one in records]
     assert unpack_rows(pack_rows([])) == []
@@ -171,7 +177,7 @@ def test_a_prepared_run_is_small() -> None:
 
 @pytest.mark.parametrize("calls", [1, 7])
 @pytest.mark.parametrize("n", [1, 3, 64, 65, 900])
-def test_counted_gaps_are_within_a_two_thousandth(n, calls) -> None:
+def test_counted_gaps_are_within_a_two_thousandth(n: int, calls: int) -> None:
     rng = np.random.default_rng(n)
     gaps = [rng.lognormal(2, 0.5, n).tolist() for _ in range(calls)]
     found = gap_quantiles([packed for one in gaps if (packed := packed_gaps(one))])
@@ -220,13 +226,15 @@ def test_what_a_summary_leaves_out_is_counted_and_said() -> None:
     assert same == whole  # no figure changes
 
 
-def test_exclusions_beyond_the_room_are_counted(record) -> None:
+def test_exclusions_beyond_the_room_are_counted(record: RecordFactory) -> None:
     late = [record(run=run, outcome="timeout", reason="late") for run in range(1, 41)]
     found = summarise_configuration(late, room=10)
     assert (len(found.excluded), found.total("excluded"), found.runs_complete) == (10, 40, 0)
 
 
-def test_the_lists_of_a_large_sweep_are_bounded_in_the_file_alone(tmp_path, monkeypatch) -> None:
+def test_the_lists_of_a_large_sweep_are_bounded_in_the_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from analysis import room
 
     monkeypatch.setattr(room, "MOST_ENTRIES", 4 * len(PLAN.configurations))
@@ -240,7 +248,9 @@ def test_the_lists_of_a_large_sweep_are_bounded_in_the_file_alone(tmp_path, monk
     assert "Shown: the first" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
-def test_a_large_summary_has_a_line_for_each_configuration_and_is_the_same_json(monkeypatch) -> None:
+def test_a_large_summary_has_a_line_for_each_configuration_and_is_the_same_json(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from analysis.rendering import json_lines
 
     summary = summarise_records([r for one in MADE for r in records_of(one)], PLAN)
@@ -252,7 +262,7 @@ def test_a_large_summary_has_a_line_for_each_configuration_and_is_the_same_json(
     assert list(json.loads(lined)) == list(json.loads(indented))
 
 
-def test_the_quick_way_over_whole_runs_gives_the_same_figures(monkeypatch) -> None:
+def test_the_quick_way_over_whole_runs_gives_the_same_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     from analysis import over_runs
 
     records = many_calls(7)

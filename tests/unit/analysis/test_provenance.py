@@ -21,6 +21,8 @@ from producer.cli import cli
 from producer.manifest import make_manifest
 from producer.plan import make_plan
 from producer.sweep_file import load
+from tests.support.factories import RecordFactory
+from tests.support.present import present
 from tests.support.sweeps import write_sweep
 from tests.support.synthetic import Shape, synthetic
 
@@ -55,7 +57,7 @@ def test_the_summary_carries_its_spec_hash_and_provenance_and_reads_back() -> No
 
 @pytest.mark.parametrize("ranking", ["clean-first", "speed"])
 @pytest.mark.parametrize("sd", ["sample", "population"])
-def test_the_command_of_the_same_figures_says_what_they_rest_on(ranking, sd) -> None:
+def test_the_command_of_the_same_figures_says_what_they_rest_on(ranking: str, sd: str) -> None:
     made = synthetic({"model": ("-m 'x'; echo", "m:2")}, runs=2)
     name = made.manifest.configurations[0].name
     summary = made.summary(ranking=ranking, baseline=name, sd=sd)
@@ -79,7 +81,7 @@ def test_all_that_identifies_a_result() -> None:
     assert found.pools == ("default",)
 
 
-def test_the_block_says_it_all_and_what_is_not_known(record) -> None:
+def test_the_block_says_it_all_and_what_is_not_known(record: RecordFactory) -> None:
     made = synthetic(runs=3)
     text = render_document(Document("x", (provenance_section(provenance(made.summary())),)))
     for part in (
@@ -91,9 +93,11 @@ def test_the_block_says_it_all_and_what_is_not_known(record) -> None:
         "node-s0",
         "chimera run",
     ):
-        assert part in text
+        assert present(part) in text
     bare = provenance_of_records([record()], None)
-    told = lines_of(provenance_section(bare).blocks[0])
+    block = provenance_section(bare).blocks[0]
+    assert isinstance(block, Lines)
+    told = lines_of(block)
     unknown = [label for label, value in told.items() if value == "not known"]
     assert unknown == [
         *(

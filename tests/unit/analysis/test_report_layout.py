@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -11,13 +12,18 @@ from analysis.rendering import render_markdown
 from analysis.rendering.layout import configuration_report
 from analysis.rendering.markdown import render_document
 from analysis.summary import summarise_records, summarise_sweep
+from contracts.configuration import Configuration
 from contracts.records import records_of
 from contracts.sweep import RunsSpec
+from tests.support.factories import ManifestFactory, OutcomeFactory, RecordFactory
+from tests.support.present import present
 from tests.support.synthetic import Shape, demo, synthetic
 
 
 @pytest.fixture
-def markdown(outcome, manifest, configurations) -> str:
+def markdown(
+    outcome: OutcomeFactory, manifest: ManifestFactory, configurations: tuple[Configuration, ...]
+) -> str:
     outcomes = [outcome(c, run, aborted=run == 3) for c in configurations for run in (1, 2, 3)]
     records = [record for made in outcomes for record in records_of(made)]
     return render_markdown(summarise_records(records, manifest(runs=4)))
@@ -30,7 +36,7 @@ def section(markdown: str, heading: str) -> str:
     return re.split(rf"\n#{{1,{level}}} ", body, maxsplit=1)[0]
 
 
-def test_sections_in_the_seeds_order(markdown) -> None:
+def test_sections_in_the_seeds_order(markdown: str) -> None:
     one = section(markdown, "## Chimera Agent Report: b_first (chimera)")
     assert re.findall(r"^### (.*)$", one, re.MULTILINE) == [
         *("Configuration", "Aggregate Metrics", "Excluded", "Workflow Summary"),
@@ -55,7 +61,7 @@ def test_sections_in_the_seeds_order(markdown) -> None:
     ]
 
 
-def test_header_and_configuration(markdown) -> None:
+def test_header_and_configuration(markdown: str) -> None:
     one = section(markdown, "## Chimera Agent Report: b_first (chimera)")
     for line in (
         "**Model:** m:1  ",
@@ -68,7 +74,7 @@ def test_header_and_configuration(markdown) -> None:
         assert line in one.splitlines(), line
 
 
-def test_workflow_of_the_last_run_with_a_valid_report(markdown) -> None:
+def test_workflow_of_the_last_run_with_a_valid_report(markdown: str) -> None:
     workflow = section(markdown, "### Workflow Summary")
     assert "Of run 2: the last complete run." in workflow
     assert "- Files analyzed: 3\n" in workflow
@@ -78,13 +84,15 @@ def test_workflow_of_the_last_run_with_a_valid_report(markdown) -> None:
     assert workflow.rstrip().endswith("#### Recommendations\n\n- None captured")
 
 
-def test_the_models_text_is_marked_and_fenced(markdown) -> None:
+def test_the_models_text_is_marked_and_fenced(markdown: str) -> None:
     text = section(markdown, "### Technical Report (LLM Generated)")
     assert "Run 2, stage report, outcome ok. Written by the model and not checked against the data" in text
     assert text.rstrip().endswith("```text\nA report.\n```")
 
 
-def test_a_failed_text_is_named_as_such(outcome, configurations) -> None:
+def test_a_failed_text_is_named_as_such(
+    outcome: OutcomeFactory, configurations: tuple[Configuration, ...]
+) -> None:
     made = outcome(configurations[0], 1, aborted=True)
     text = section(
         render_markdown(summarise_records(records_of(made))), "### Technical Report (LLM Generated)"
@@ -92,7 +100,7 @@ def test_a_failed_text_is_named_as_such(outcome, configurations) -> None:
     assert "Run 1, stage report, outcome aborted." in text
 
 
-def test_call_tables(markdown) -> None:
+def test_call_tables(markdown: str) -> None:
     calls = section(markdown, "### LLM Call Metrics")
     assert "| 1 | analysis | 131.00 | 127.50 | 51 | 600.00 | ok | warm |" in calls
     assert "| 3 | report | 143.00 | – | – | 700.00 | aborted | unknown |" in calls
@@ -101,12 +109,12 @@ def test_call_tables(markdown) -> None:
     assert "| warmup |" not in calls.split("####")[0]
 
 
-def test_missing_terms_of_sums_are_said(markdown) -> None:
+def test_missing_terms_of_sums_are_said(markdown: str) -> None:
     aggregates = section(markdown, "### Aggregate Metrics")
     assert "| Total Tokens Generated | 259 (1 of 6 calls not known) | 259 |" in aggregates
 
 
-def test_excluded_in_configuration_and_overview(markdown) -> None:
+def test_excluded_in_configuration_and_overview(markdown: str) -> None:
     reason = "aborted: the stream ended without the final record"
     one = section(markdown, "## Chimera Agent Report: b_first (chimera)")
     assert f"- **Run 3 / report**: {reason}" in one
@@ -120,7 +128,7 @@ def test_excluded_in_configuration_and_overview(markdown) -> None:
     assert "| 2 of 4 |" in overview
 
 
-def test_the_rules_are_stated(markdown) -> None:
+def test_the_rules_are_stated(markdown: str) -> None:
     rules = section(markdown, "## How to Read This")
     for part in (
         "**Validity rule**",
@@ -133,26 +141,26 @@ def test_the_rules_are_stated(markdown) -> None:
         assert part in rules
 
 
-def test_unknown_cold_is_said(record) -> None:
+def test_unknown_cold_is_said(record: RecordFactory) -> None:
     markdown = render_markdown(summarise_records([record(run=run, load_ms=None) for run in (1, 2, 3)]))
     assert "Cold or warm is unknown for every call (see the cold rule)." in markdown
     assert "| Warm TTFT, valid calls | – (n = 0) |" in markdown
     assert "the server reports no load time" in markdown
 
 
-def test_a_sweep_without_any_record(manifest) -> None:
+def test_a_sweep_without_any_record(manifest: ManifestFactory) -> None:
     markdown = render_markdown(summarise_sweep([], manifest()))
     assert "Nothing can be ranked: no configuration has a complete run with a throughput." in markdown
     assert markdown.count("No run of this configuration has any record.") == 4
     assert "0.00" not in markdown
 
 
-def test_a_long_list_of_exclusions_is_cut_and_counted(record) -> None:
+def test_a_long_list_of_exclusions_is_cut_and_counted(record: RecordFactory) -> None:
     late = [record(run=run, outcome="timeout", reason=f"late by {run} s") for run in range(150)]
     assert "… and 50 more rows: stages.jsonl holds every call." in render_markdown(summarise_records(late))
 
 
-def test_one_reason_of_many_calls_is_one_row(record) -> None:
+def test_one_reason_of_many_calls_is_one_row(record: RecordFactory) -> None:
     runs = (1, 2, 4, 5, 6, 9)
     made = render_markdown(
         summarise_records([record(run=run, outcome="timeout", reason="late") for run in runs])
@@ -168,7 +176,7 @@ def planted() -> SweepSummary:
 
 
 @pytest.fixture(scope="module")
-def rich(planted) -> str:
+def rich(planted: SweepSummary) -> str:
     return render_markdown(planted)
 
 
@@ -179,7 +187,7 @@ def rows(markdown: str, heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "---" not in line]
 
 
-def test_the_answer_comes_first(rich) -> None:
+def test_the_answer_comes_first(rich: str) -> None:
     found = section(rich, "### Key Findings")
     assert re.findall(r"^#### (.*)$", found, re.MULTILINE) == [
         *("Best Configurations", "What Matters", "What to Distrust"),
@@ -197,7 +205,7 @@ def test_the_answer_comes_first(rich) -> None:
     assert "- **Slot gpu-7 is slow**: Look at gpu-7's clocks" in section(rich, "### Recommendations")
 
 
-def test_nothing_is_said_twice(planted, rich) -> None:
+def test_nothing_is_said_twice(planted: SweepSummary, rich: str) -> None:
     for finding in planted.findings:
         if finding.rule.startswith("best:") and finding.rule != "best:throughput":
             continue  # in a table
@@ -207,7 +215,7 @@ def test_nothing_is_said_twice(planted, rich) -> None:
     assert len(advice) == len(set(advice)) or advice.count("") > 0
 
 
-def test_the_table_of_configurations(rich) -> None:
+def test_the_table_of_configurations(rich: str) -> None:
     header, *body = rows(rich, "### Configurations")
     assert [title for title in header if not title.startswith("Figures not grounded")] == [
         *("Rank", "Configuration", "Throughput (tok/s)", "CV", "TTFT (ms)", "Energy per token (J)"),
@@ -222,7 +230,9 @@ def test_the_table_of_configurations(rich) -> None:
     assert {row[against].split(",")[0] for row in body} == {"first", "no difference shown", "slower"}
 
 
-def test_every_comparison_has_interval_p_verdict_and_what_could_be_shown(rich, planted) -> None:
+def test_every_comparison_has_interval_p_verdict_and_what_could_be_shown(
+    rich: str, planted: SweepSummary
+) -> None:
     assert "Baseline: num_gpu=40,num_ctx=1024,temperature=0.2. " in rich
     text = section(rich, "## Comparisons with the Baseline")
     tables = [line for line in text.splitlines() if line.startswith("| num_gpu")]
@@ -231,7 +241,7 @@ def test_every_comparison_has_interval_p_verdict_and_what_could_be_shown(rich, p
     assert re.search(r"\+1\d\.\d % \([\d.]+ to [\d.]+\) \| &lt; 0.001 \| better \| [\d.]+ % \|", faster)
 
 
-def test_effects_of_axes_slots_and_time(rich) -> None:
+def test_effects_of_axes_slots_and_time(rich: str) -> None:
     header, *body = rows(rich, "### Main Effects: Throughput")
     assert header[:2] == ["What", "Share of the variance"]
     assert body[0][0] == "num_gpu" and body[0][3] == "&lt; 0.001"
@@ -242,7 +252,7 @@ def test_effects_of_axes_slots_and_time(rich) -> None:
     assert "drift shown" in section(rich, "### Drift over Time")
 
 
-def test_stages_over_runs(rich) -> None:
+def test_stages_over_runs(rich: str) -> None:
     one = section(rich, "## Chimera Agent Report: num_gpu=40,num_ctx=1024,temperature=0.2 (chimera)")
     figures = rows("\n" + one, "### Statistics over Runs")
     assert figures[0] == [
@@ -262,11 +272,11 @@ def test_one_run_has_neither_sd_nor_cv() -> None:
     assert row[1] == "1" and row[4:6] == ["one run", "one run"] and row[3] == "–"
 
 
-def test_the_models_words_are_marked_and_stand_below(rich) -> None:
+def test_the_models_words_are_marked_and_stand_below(rich: str) -> None:
     assert rich.index("### Key Findings") < rich.index("The model's words, not Chimera's findings:")
 
 
-def test_a_configuration_alone_has_its_findings_and_origin(planted) -> None:
+def test_a_configuration_alone_has_its_findings_and_origin(planted: SweepSummary) -> None:
     c = planted.configurations[0]
     made = render_document(configuration_report(c, planted))
     assert made.startswith("# Chimera Agent Report: num_gpu=40,num_ctx=1024,temperature=0.2 (chimera)\n")
@@ -274,17 +284,19 @@ def test_a_configuration_alone_has_its_findings_and_origin(planted) -> None:
     assert "\n## Provenance\n" in made
 
 
-def test_figures_of_a_text_are_marked_with_the_truth(planted) -> None:
+def test_figures_of_a_text_are_marked_with_the_truth(planted: SweepSummary) -> None:
     c = planted.configurations[0]
-    text = c.shown.text
-    start = text.index("4 files")
+    text = present(c.shown).text
+    start = present(text).index("4 files")
     figure = Figure(
         **{"figure": "4 files", "kind": "file_count", "context": "4 files were read", "truth": "3"},
         **{"verdict": "contradicted", "start": start, "end": start + 7},
     )
     grounded = c.model_copy(
         update={
-            "groundings": (TextGrounding(run=c.shown.run, stage=c.shown.text_stage, figures=(figure,)),),
+            "groundings": (
+                TextGrounding(run=present(c.shown).run, stage=present(c.shown).text_stage, figures=(figure,)),
+            ),
             "grounding": GroundingRate(texts=8, figures=24, supported=8, contradicted=8, not_found=8),
         }
     )
@@ -295,7 +307,7 @@ def test_figures_of_a_text_are_marked_with_the_truth(planted) -> None:
     assert "| 4 files | file count | contradicted | 3 | 4 files were read |" in body
 
 
-def test_how_long_it_ran_until_precise(planted) -> None:
+def test_how_long_it_ran_until_precise(planted: SweepSummary) -> None:
     until = RunsSpec(min=3, max=30, until={"throughput": 0.01, "ttft": 0.05})
     summary = planted.model_copy(update={"runs_until": until, "ended_because": "all are precise"})
     made = render_markdown(summary)
@@ -304,15 +316,15 @@ def test_how_long_it_ran_until_precise(planted) -> None:
 
 
 def test_a_complete_run_is_shown_rather_than_a_later_one() -> None:
-    def cut(given):
+    def cut(given: dict[str, Any]) -> dict[str, Any]:
         hit = (given["stage"], given["run"]) == ("analysis", 3)
         return given | ({"outcome": "timeout", "reason": "late"} if hit else {})
 
     for c in synthetic(runs=3, shape=Shape(cold_first=False, change=cut)).summary().configurations:
-        assert (c.shown.run, c.shown.why) == (2, "the last complete run")
+        assert (present(c.shown).run, present(c.shown).why) == (2, "the last complete run")
 
 
-def test_comparisons_not_made_for_one_reason_are_one_sentence(planted) -> None:
+def test_comparisons_not_made_for_one_reason_are_one_sentence(planted: SweepSummary) -> None:
     lost = {"verdict": "not compared", "why": "no figure"}
     first, second, *others = planted.comparisons
     summary = planted.model_copy(

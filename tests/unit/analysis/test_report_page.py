@@ -6,19 +6,21 @@ import base64
 import hashlib
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.rendering.document import Document, Row, Section, Table, TextMark, Verbatim
+from analysis.rendering.document import Block, Document, Row, Section, Table, TextMark, Verbatim
 from analysis.rendering.html import pieces, render_document
 from analysis.rendering.plain import visible
+from tests.support.factories import RecordFactory
 
 HEADER = ("Configuration", "Rate (tok/s)", "Verdict")
 
 
-def table(**fields) -> Table:
+def table(**fields: Any) -> Table:
     rows = (
         Row(("a", "1,234.50 ± 2", "x"), facets=("10",), anchor="configuration-1"),
         Row(("b", "–", "y"), facets=("9",)),
@@ -27,7 +29,7 @@ def table(**fields) -> Table:
     return Table(HEADER, "lrl", rows, interactive=True, facets=("num_gpu",), **fields)
 
 
-def page(*blocks) -> str:
+def page(*blocks: Block) -> str:
     return render_document(Document("t", blocks))
 
 
@@ -90,7 +92,9 @@ def test_controls_are_hidden_until_the_script_runs() -> None:
 
 
 @pytest.mark.parametrize("fields", [{"sort": (1.0,)}, {"facets": ("a", "b")}])
-def test_rows_that_do_not_fit_are_refused(fields) -> None:
+def test_rows_that_do_not_fit_are_refused(
+    fields: dict[str, tuple[float, ...]] | dict[str, tuple[str, ...]],
+) -> None:
     with pytest.raises(ValueError, match="does not fit"):
         Table(HEADER, "lrl", (Row(("a", "1", "x"), **fields),), facets=("one",))
 
@@ -100,7 +104,7 @@ class Headings(HTMLParser):
         super().__init__()
         self.levels: list[int] = []
 
-    def handle_starttag(self, tag, attrs) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if re.fullmatch("h[1-6]", tag):
             self.levels.append(int(tag[1]))
 
@@ -150,7 +154,7 @@ def test_offsets_count_the_original_text_whatever_is_made_visible() -> None:
     st.text(max_size=40),
     st.lists(st.tuples(st.integers(-5, 50), st.integers(-5, 50)), max_size=8),
 )
-def test_pieces_are_the_text_whatever_the_marks(text, offsets) -> None:
+def test_pieces_are_the_text_whatever_the_marks(text: str, offsets: list[tuple[int, int]]) -> None:
     block = Verbatim(text, marks=tuple(TextMark(a, b, "not_found") for a, b in offsets))
     found = list(pieces(block))
     assert "".join(piece for piece, _ in found) == text
@@ -159,7 +163,7 @@ def test_pieces_are_the_text_whatever_the_marks(text, offsets) -> None:
         assert mark is None or text[mark.start : mark.end] == piece
 
 
-def test_a_marked_text_is_the_same_text(record) -> None:
+def test_a_marked_text_is_the_same_text(record: RecordFactory) -> None:
     plain = "a\n\n  b\tc\n"
     for block in (Verbatim(plain), Verbatim(plain, marks=(TextMark(3, 5, "supported"),))):
         (pre,) = re.findall(r"<pre>\n(.*?)</pre>", page(block), re.DOTALL)

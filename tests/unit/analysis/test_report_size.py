@@ -22,16 +22,16 @@ def kept(page: str) -> set[str]:
     return set(re.findall(r'<section id="(configuration-\d+)"', page))
 
 
-def test_a_thousand_configurations_stay_below_3_mb(page) -> None:
+def test_a_thousand_configurations_stay_below_3_mb(page: str) -> None:
     assert len(page.encode()) < 3_000_000
 
 
-def test_every_configuration_has_its_row(page) -> None:
+def test_every_configuration_has_its_row(page: str) -> None:
     (table,) = re.findall(r"<div data-table>.*?</table>", page, re.DOTALL)[:1]
     assert len(re.findall(r"<tr[ >]", table)) == 1 + 1000
 
 
-def test_links_lead_to_what_is_there(page) -> None:
+def test_links_lead_to_what_is_there(page: str) -> None:
     targets = set(re.findall(r'href="#([^"]*)"', page))
     ids = re.findall(r'\bid="([^"]*)"', page)
     assert targets <= set(ids)
@@ -39,7 +39,7 @@ def test_links_lead_to_what_is_there(page) -> None:
     assert kept(page) <= targets
 
 
-def test_it_says_how_many_are_left_out_and_where_they_are(page) -> None:
+def test_it_says_how_many_are_left_out_and_where_they_are(page: str) -> None:
     left_out = 1000 - len(kept(page))
     assert 0 < left_out < 1000
     assert f"{left_out} of 1,000 configurations have no section of their own in this file" in page
@@ -48,7 +48,7 @@ def test_it_says_how_many_are_left_out_and_where_they_are(page) -> None:
     assert "\0" not in page
 
 
-def test_the_best_ranked_are_kept(page) -> None:
+def test_the_best_ranked_are_kept(page: str) -> None:
     assert {f"configuration-{place}" for place in range(1, 21)} <= kept(page)
 
 
@@ -84,7 +84,7 @@ def test_a_small_report_is_whole() -> None:
 
 
 @pytest.mark.parametrize("limit", [80_000, 120_000, 200_000])
-def test_sections_fill_the_limit_in_their_order_and_stand_in_the_documents(limit) -> None:
+def test_sections_fill_the_limit_in_their_order_and_stand_in_the_documents(limit: int) -> None:
     made = document(10, 40, 1000)
     order = [f"configuration-{i}" for i in (7, 3, *(j for j in range(1, 41) if j not in (3, 7)))]
     text = render_document(made, order, limit=limit)

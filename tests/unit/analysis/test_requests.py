@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,11 @@ from analysis.stages_io import read_stages, write_stages
 from analysis.summary import summarise_configuration
 from contracts.call import Outcome
 from contracts.failures import InputError
+from contracts.records import StageRecord
+from tests.support.factories import RecordFactory
 
 
-def load(record, run: int = 1, requests: int = 12, **columns):
+def load(record: RecordFactory, run: int = 1, requests: int = 12, **columns: Any) -> list[StageRecord]:
     whole = {
         "tokens": None,
         "throughput_tok_s": None,
@@ -55,7 +58,7 @@ def load(record, run: int = 1, requests: int = 12, **columns):
     return rows
 
 
-def test_requests_of_one_stage_are_told_apart_in_a_file(record, tmp_path: Path) -> None:
+def test_requests_of_one_stage_are_told_apart_in_a_file(record: RecordFactory, tmp_path: Path) -> None:
     path = tmp_path / "stages.jsonl"
     write_stages(path, load(record))
     assert len(read_stages(path)) == 13
@@ -67,7 +70,7 @@ def test_requests_of_one_stage_are_told_apart_in_a_file(record, tmp_path: Path) 
         summarise_results(path)
 
 
-def test_they_stand_in_the_order_of_their_numbers(record) -> None:
+def test_they_stand_in_the_order_of_their_numbers(record: RecordFactory) -> None:
     rows = [row_of(one) for one in reversed(load(record))]
     assert [row.request for row in (Row._make(values) for values in in_order(rows))] == [
         None,
@@ -75,7 +78,7 @@ def test_they_stand_in_the_order_of_their_numbers(record) -> None:
     ]
 
 
-def test_a_failed_request_is_excluded_and_its_load_is_complete(record) -> None:
+def test_a_failed_request_is_excluded_and_its_load_is_complete(record: RecordFactory) -> None:
     rows = load(record)
     rows[3] = rows[3].model_copy(update={"outcome": Outcome.TIMEOUT, "reason": "60 s"})
     summary = summarise_configuration(rows)
@@ -84,11 +87,11 @@ def test_a_failed_request_is_excluded_and_its_load_is_complete(record) -> None:
     assert summary.call_count == 12
 
 
-def test_a_load_that_failed_as_a_whole_is_not_complete(record) -> None:
+def test_a_load_that_failed_as_a_whole_is_not_complete(record: RecordFactory) -> None:
     rows = load(record)
     rows[0] = rows[0].model_copy(update={"outcome": Outcome.LOST, "reason": "its worker died"})
     assert summarise_configuration(rows).runs_complete == 0
 
 
-def test_stages_of_single_calls_are_not_made_of_requests(record) -> None:
+def test_stages_of_single_calls_are_not_made_of_requests(record: RecordFactory) -> None:
     assert summarise_configuration(load(record)).stages_over_runs == ()

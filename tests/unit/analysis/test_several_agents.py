@@ -6,12 +6,13 @@ from analysis.models import SweepSummary
 from analysis.stored import read_stored, stored
 from analysis.summary import summarise_configuration, summarise_records
 from contracts.configuration import AgentRole, Configuration, Parameters
+from tests.support.factories import RecordFactory
 
 ROLES = tuple(AgentRole(label=label, persona=f"You are {label}.", model="m:1") for label in ("A", "B"))
 TOGETHER = Configuration(name="c", model="m:1", agents=ROLES)
 
 
-def of_pair(record, runs: int = 3) -> SweepSummary:
+def of_pair(record: RecordFactory, runs: int = 3) -> SweepSummary:
     records = [
         record(
             config=config,
@@ -36,7 +37,7 @@ def of_pair(record, runs: int = 3) -> SweepSummary:
     return summarise_records(records)
 
 
-def test_each_agent_of_a_configuration_is_summarised(record) -> None:
+def test_each_agent_of_a_configuration_is_summarised(record: RecordFactory) -> None:
     summary = of_pair(record)
     assert [(c.config, c.agent, c.agents) for c in summary.configurations] == [
         ("c", "A", 2),
@@ -46,7 +47,7 @@ def test_each_agent_of_a_configuration_is_summarised(record) -> None:
     ]
 
 
-def test_an_agent_alone_is_in_no_ranking_and_no_comparison(record) -> None:
+def test_an_agent_alone_is_in_no_ranking_and_no_comparison(record: RecordFactory) -> None:
     summary = of_pair(record)
     ranked = [(r.rank, r.config, r.agent) for r in summary.ranking if r.rank is not None]
     assert ranked == [(1, "c", "A"), (1, "c", "B")]  # nobody chooses between agents
@@ -55,7 +56,7 @@ def test_an_agent_alone_is_in_no_ranking_and_no_comparison(record) -> None:
     assert "solo" not in summary.verdict
 
 
-def test_what_the_pair_is_made_of_is_in_the_runs(record) -> None:
+def test_what_the_pair_is_made_of_is_in_the_runs(record: RecordFactory) -> None:
     rows = [
         record(
             run=1, stage="analysis", agents=2, exec_s=3.0, wall_s=4.0, sent_ns=10**9, total_duration_ms=1000.0
@@ -79,7 +80,7 @@ def test_what_the_pair_is_made_of_is_in_the_runs(record) -> None:
     assert (run.recorded_rate, run.recorded_ttft_ms) == (100.0, 700.0)
 
 
-def test_calls_that_do_not_tell_when_make_the_times_unknown(record) -> None:
+def test_calls_that_do_not_tell_when_make_the_times_unknown(record: RecordFactory) -> None:
     rows = [record(run=1, agents=2, sent_ns=10**9), record(run=1, stage="report", agents=2)]
     (run,) = summarise_configuration(rows).over_runs.runs
     assert run.busy_ns is None
@@ -94,14 +95,14 @@ def test_without_a_record_each_agent_has_its_summary() -> None:
     assert (made.agent, made.agents, made.model) == ("A", 1, "m:1")
 
 
-def test_the_summaries_of_all_agents_are_stored_together(record) -> None:
+def test_the_summaries_of_all_agents_are_stored_together(record: RecordFactory) -> None:
     both = of_pair(record).configurations[:2]
     assert tuple(read_stored(*stored(both))) == both
     texts, _ = stored(both)
     assert [c.over_runs.runs for c in read_stored(texts, None)] == [(), ()]
 
 
-def test_configurations_are_ranked_for_each_agent(record) -> None:
+def test_configurations_are_ranked_for_each_agent(record: RecordFactory) -> None:
     rates = {("x", "A"): 40, ("x", "B"): 52, ("y", "A"): 44, ("y", "B"): 48}
     records = [
         record(

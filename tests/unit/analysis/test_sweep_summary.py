@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,10 +14,13 @@ from analysis.ranking import overlap
 from analysis.rendering import render_json
 from analysis.results_folder import documents, read_results, write_report
 from analysis.stages_io import write_stages
-from analysis.statistics.estimate import estimate
+from analysis.statistics.estimate import SdKind, estimate
 from analysis.summary import ConfigurationSummary, summarise_configuration, summarise_records, summarise_sweep
-from contracts.manifest import SlotIdentity
-from contracts.records import records_of
+from contracts.floor import MeasurementFloor
+from contracts.manifest import Manifest, SlotIdentity
+from contracts.records import StageRecord, records_of
+from tests.support.factories import ManifestFactory, OutcomeFactory, RecordFactory
+from tests.support.present import present
 from tests.support.synthetic import Shape, synthetic
 
 
@@ -22,19 +28,28 @@ def texts(summary: SweepSummary) -> dict[str, str]:
     return {name: "".join(parts) for name, parts in documents(summary)}
 
 
-def online(outcome, manifest, sd="sample", aborted=(2,), unload=False) -> SweepSummary:
+def online(
+    outcome: OutcomeFactory,
+    manifest: Manifest,
+    sd: SdKind = "sample",
+    aborted: tuple[int, ...] = (2,),
+    unload: bool = False,
+) -> SweepSummary:
     """As the aggregator does it: one summary per configuration, through JSON, in any order."""
     stored = {}
     for configuration in reversed(manifest.configurations):
         outcomes = [outcome(configuration, run, aborted=run in aborted, unload=unload) for run in (1, 2, 3)]
         records = [record for made in outcomes for record in records_of(made)]
+        assert isinstance(manifest.spec.runs, int)
         summary = summarise_configuration(records, runs_planned=manifest.spec.runs, sd=sd)
         stored[configuration.name] = json.dumps(summary.model_dump(mode="json"))
     summaries = [ConfigurationSummary.model_validate_json(text) for text in stored.values()]
     return summarise_sweep(summaries, manifest, sd=sd)
 
 
-def results(outcome, manifest, folder, unload=False):
+def results(
+    outcome: OutcomeFactory, manifest: Manifest, folder: Path, unload: bool = False
+) -> tuple[list[StageRecord], Manifest | None]:
     """Write the results folder as jobs end in a sweep: the configurations' runs interleaved."""
     outcomes = [
         outcome(c, run, aborted=run == 2, unload=unload)
@@ -47,7 +62,9 @@ def results(outcome, manifest, folder, unload=False):
 
 
 @pytest.mark.parametrize("sd", ["sample", "population"])
-def test_offline_gives_the_same_bytes_as_online(outcome, manifest, tmp_path, sd) -> None:
+def test_offline_gives_the_same_bytes_as_online(
+    outcome: OutcomeFactory, manifest: ManifestFactory, tmp_path: Path, sd: SdKind
+) -> None:
     plan = manifest()
     records, read_back = results(outcome, plan, tmp_path)
     offline = summarise_records(records, read_back, sd=sd)
@@ -55,7 +72,9 @@ def test_offline_gives_the_same_bytes_as_online(outcome, manifest, tmp_path, sd)
 
 
 @pytest.mark.parametrize("rule", ["clean-first", "speed"])
-def test_so_it_does_with_all_that_a_worker_tells(outcome, manifest, floor, tmp_path, rule) -> None:
+def test_so_it_does_with_all_that_a_worker_tells(
+    outcome: OutcomeFactory, manifest: ManifestFactory, floor: MeasurementFloor, tmp_path: Path, rule: str
+) -> None:
     plan = manifest()
     plan = plan.model_copy(
         update={
@@ -66,7 +85,7 @@ def test_so_it_does_with_all_that_a_worker_tells(outcome, manifest, floor, tmp_p
     records, read_back = results(outcome, plan, tmp_path, unload=True)
     offline = summarise_records(records, read_back)
     assert texts(offline) == texts(online(outcome, plan, unload=True))
-    assert (offline.warmup, offline.ranking_rule, offline.floor.ttft_ms) == ("unload", rule, 0.5)
+    assert (offline.warmup, offline.ranking_rule, present(offline.floor).ttft_ms) == ("unload", rule, 0.5)
     assert all(c.telemetry and c.conditions and c.applied for c in offline.configurations)
     assert [call.cold for call in offline.configurations[0].calls] == [True, False, True, None, True, False]
 
@@ -78,8 +97,8 @@ LATER = {
 }
 
 
-def test_a_summary_without_the_later_keys_reads(outcome, manifest) -> None:
-    def older(tree):
+def test_a_summary_without_the_later_keys_reads(outcome: OutcomeFactory, manifest: ManifestFactory) -> None:
+    def older(tree: Any) -> Any:
         if isinstance(tree, dict):
             later = LATER - ({"why"} if "text_stage" in tree else set())
             return {key: older(value) for key, value in tree.items() if key not in later}
@@ -91,12 +110,12 @@ def test_a_summary_without_the_later_keys_reads(outcome, manifest) -> None:
     assert (read.ranking_rule, read.configurations[0].conditions) == ("speed", None)
 
 
-def test_summary_json_reads_back(outcome, manifest) -> None:
+def test_summary_json_reads_back(outcome: OutcomeFactory, manifest: ManifestFactory) -> None:
     summary = online(outcome, manifest())
     assert SweepSummary.model_validate_json(render_json(summary)) == summary
 
 
-def test_the_documented_keys(outcome, manifest, tmp_path) -> None:
+def test_the_documented_keys(outcome: OutcomeFactory, manifest: ManifestFactory, tmp_path: Path) -> None:
     write_report(online(outcome, manifest()), tmp_path / "out")
     tree = json.loads((tmp_path / "out" / "summary.json").read_text())
     entry = tree["configurations"][0]
@@ -115,7 +134,9 @@ def test_the_documented_keys(outcome, manifest, tmp_path) -> None:
     ]
 
 
-def test_configurations_stand_in_the_manifests_order_and_absent_ones_are_there(record, manifest) -> None:
+def test_configurations_stand_in_the_manifests_order_and_absent_ones_are_there(
+    record: RecordFactory, manifest: ManifestFactory
+) -> None:
     plan = manifest()
     summary = summarise_records([record(config="a_second", agent="z"), record(config="a_second")], plan)
     assert [(c.config, c.agent) for c in summary.configurations] == [
@@ -130,7 +151,7 @@ def test_configurations_stand_in_the_manifests_order_and_absent_ones_are_there(r
     assert texts(summary)["report.md"]
 
 
-def test_without_a_manifest_groups_stand_as_first_seen(record) -> None:
+def test_without_a_manifest_groups_stand_as_first_seen(record: RecordFactory) -> None:
     records = [
         record(config="z"),
         record(config="a"),
@@ -145,14 +166,14 @@ def test_without_a_manifest_groups_stand_as_first_seen(record) -> None:
     ]
 
 
-def runs(record, config, rates, **columns):
+def runs(record: RecordFactory, config: str, rates: Iterable[float], **columns: Any) -> list[StageRecord]:
     return [
         record(config=config, run=run, throughput_tok_s=rate, eval_ms=1e6 / rate, **columns)
         for run, rate in enumerate(rates, 1)
     ]
 
 
-def test_ranked_by_throughput_over_runs_and_unrated_last(record) -> None:
+def test_ranked_by_throughput_over_runs_and_unrated_last(record: RecordFactory) -> None:
     failed = record(config="failed", outcome="timeout", throughput_tok_s=999.0)
     records = [failed, *runs(record, "slow", [50, 51]), *runs(record, "fast", [90, 91])]
     summary = summarise_records(records)
@@ -166,7 +187,7 @@ def test_ranked_by_throughput_over_runs_and_unrated_last(record) -> None:
     )
 
 
-def test_no_winner_is_claimed_where_none_is_shown(record) -> None:
+def test_no_winner_is_claimed_where_none_is_shown(record: RecordFactory) -> None:
     rows = [
         *runs(record, "a", [90, 100, 110]),
         *runs(record, "b", [85, 95, 105]),
@@ -179,7 +200,7 @@ def test_no_winner_is_claimed_where_none_is_shown(record) -> None:
     assert "the other one is slower: c, −98.0 %" in summary.verdict
 
 
-def test_no_winner_is_claimed_from_single_runs(record) -> None:
+def test_no_winner_is_claimed_from_single_runs(record: RecordFactory) -> None:
     summary = summarise_records([*runs(record, "a", [90]), *runs(record, "b", [10])])
     assert "none can be claimed between it and b: a test takes 3 complete runs of each" in summary.verdict
 
@@ -187,7 +208,7 @@ def test_no_winner_is_claimed_from_single_runs(record) -> None:
 @pytest.mark.parametrize(
     ("records", "verdict"), [(1, "nothing to compare"), (0, "Nothing can be ranked")], ids=["one", "none"]
 )
-def test_nothing_to_rank(record, records, verdict) -> None:
+def test_nothing_to_rank(record: RecordFactory, records: int, verdict: str) -> None:
     rows = runs(record, "a", [90.0])[:records] or [record(outcome="lost")]
     assert verdict in summarise_records(rows).verdict
 
@@ -199,9 +220,9 @@ def test_overlap_is_symmetric_and_needs_a_spread() -> None:
     assert overlap(a, one) is None
 
 
-def test_mixed_places_are_warned_of(record, manifest) -> None:
+def test_mixed_places_are_warned_of(record: RecordFactory, manifest: ManifestFactory) -> None:
     slot = manifest().slots[0]
-    other = slot.server.model_copy(update={"version": "9"})
+    other = present(slot.server).model_copy(update={"version": "9"})
     slots = (slot, SlotIdentity(slot="s1", pool="q", server=other))
     rows = [
         record(
@@ -233,13 +254,13 @@ def test_a_plain_sweep_has_findings_and_no_warnings() -> None:
     assert summary.findings[0].rule == "best:throughput"
 
 
-def test_estimators_are_not_mixed(record) -> None:
+def test_estimators_are_not_mixed(record: RecordFactory) -> None:
     with pytest.raises(ValueError, match="population"):
         summarise_sweep([summarise_configuration([record()], sd="sample")], sd="population")
 
 
-def test_a_configuration_that_fails_in_its_slow_stage_is_not_ahead(record) -> None:
-    def run(config: str, number: int, report: str):
+def test_a_configuration_that_fails_in_its_slow_stage_is_not_ahead(record: RecordFactory) -> None:
+    def run(config: str, number: int, report: str) -> list[StageRecord]:
         fast = {"throughput_tok_s": 125.0 + number, "tokens": 1250, "eval_ms": 1e4 / (1 + number / 125)}
         slow = {"throughput_tok_s": 90.0, "tokens": 900, "stage": "report", "outcome": report}
         return [record(config=config, run=number, **fast), record(config=config, run=number, **slow)]

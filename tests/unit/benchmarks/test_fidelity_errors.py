@@ -1,5 +1,9 @@
 """Matching, differences and order statistics, on figures worked out by hand."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 import pytest
 
 from benchmarks.fidelity.errors import Spread, errors, in_flight, quantile, spread
@@ -22,13 +26,13 @@ def record(number: int | None, start_ms: float | None = None, ttft_ms: float | N
     return Record(number, start_ns, ttft_ms, itl_ms=10.1, gaps_ms=(10.2, 10.0))
 
 
-def test_a_prompt_carries_its_number():
+def test_a_prompt_carries_its_number() -> None:
     assert number_in(prompt(123)) == 123
     assert number_in('{"prompt": "' + prompt(7) + '"}') == 7
     assert number_in("no mark") is None
 
 
-def test_marks_become_latencies_and_survive_the_file(tmp_path):
+def test_marks_become_latencies_and_survive_the_file(tmp_path: Path) -> None:
     marks = Marks(3, 100 * MS, (150 * MS, 161 * MS, 170 * MS))
     write_marks(tmp_path / "marks.json", [marks], ["a note"])
     assert read_marks(tmp_path / "marks.json") == ([marks], ["a note"])
@@ -36,59 +40,59 @@ def test_marks_become_latencies_and_survive_the_file(tmp_path):
     assert Marks(4, 0, ()).record() == Record(4, 0, None, None, None)
 
 
-def test_matching_goes_by_mark_whatever_the_order():
+def test_matching_goes_by_mark_whatever_the_order() -> None:
     pairs, how = match([record(2, 1), record(1, 0)], [served(1, 5), served(2, 0), served(9, 3)])
     assert how == MARK
     assert [(r.number, s.number) for r, s in pairs] == [(2, 2), (1, 1)]
 
 
-def test_of_a_request_that_was_sent_twice_the_last_one_counts():
+def test_of_a_request_that_was_sent_twice_the_last_one_counts() -> None:
     ((_, entry),), _ = match([record(1)], [served(1, 90), served(1, 5)])
     assert entry.begin_ns == 90 * MS
 
 
-def test_a_record_without_an_entry_is_in_no_pair():
+def test_a_record_without_an_entry_is_in_no_pair() -> None:
     pairs, _ = match([record(1), record(2)], [served(1, 0)])
     assert [r.number for r, _ in pairs] == [1]
 
 
-def test_without_marks_matching_goes_by_start_time_and_never_to_an_earlier_arrival():
+def test_without_marks_matching_goes_by_start_time_and_never_to_an_earlier_arrival() -> None:
     entries = [served(None, 30), served(None, 0), served(None, 12)]
     pairs, how = match([record(1, 29.5), record(2, 11.5)], entries)
     assert how == TIME
     assert [(r.number, s.begin_ns // MS) for r, s in pairs] == [(2, 12), (1, 30)]
 
 
-def test_errors_are_client_minus_server():
+def test_errors_are_client_minus_server() -> None:
     found = errors([(record(1, ttft_ms=51.5), served(1, 0)), (record(2, ttft_ms=None), served(2, 0))])
     assert found.ttft_ms == pytest.approx([1.5])
     assert found.itl_percent == pytest.approx([1.0, 1.0])
     assert found.gap_ms == pytest.approx([0.2, 0.0, 0.2, 0.0])
 
 
-def test_gaps_of_another_number_are_not_compared():
+def test_gaps_of_another_number_are_not_compared() -> None:
     assert errors([(record(1), served(1, 0, (50, 60)))]).gap_ms == []
 
 
-def test_quantiles_are_values_that_occurred():
+def test_quantiles_are_values_that_occurred() -> None:
     assert quantile([4, 1, 3, 2], 0.5) == 2
     assert quantile(list(range(1, 101)), 0.99) == 99
     assert quantile(list(range(1, 21)), 0.99) == 20
     assert quantile([7], 0.99) == 7
 
 
-def test_the_median_keeps_its_sign_and_the_tail_is_absolute():
+def test_the_median_keeps_its_sign_and_the_tail_is_absolute() -> None:
     assert spread([-3.0, -2.0, 1.0]) == Spread(median=-2.0, p99=3.0, worst=3.0)
     assert spread([]) is None
 
 
-def test_mean_number_in_flight():
+def test_mean_number_in_flight() -> None:
     entries = [Served(None, 0, 10, (), ()), Served(None, 0, 5, (), ()), Served(None, 5, 10, (), ())]
     assert in_flight(entries) == 2.0
     assert in_flight([Served(None, 0, None, (), ())]) is None
 
 
-def test_the_log_gives_whole_answers_in_order_of_arrival_with_their_number():
+def test_the_log_gives_whole_answers_in_order_of_arrival_with_their_number() -> None:
     def entry(begin: int, ended: str, head: str, body: dict[str, object]) -> dict[str, object]:
         frames = [[begin + 5, begin + 6, begin + 7, 1, "text"], [begin + 5, begin + 6, None, 0, "empty"]]
         frames.append([begin + 9, begin + 9, begin + 9, 1, "text"])

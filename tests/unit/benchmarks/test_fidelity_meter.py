@@ -1,11 +1,13 @@
 """The meter, on real processes: nothing is missed, nothing is left."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks.fidelity.process import run_metered
+from benchmarks.fidelity.process import Usage, run_metered
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the meter reads /proc")
 
@@ -23,23 +25,23 @@ print("the command is over")
 """
 
 
-def metered(folder: Path, code: str, limit_s: float = 30.0):
+def metered(folder: Path, code: str, limit_s: float = 30.0) -> Usage:
     return run_metered([sys.executable, "-c", code], folder, limit_s, {})
 
 
-def test_orphans_in_a_session_of_their_own_count_too(tmp_path):
+def test_orphans_in_a_session_of_their_own_count_too(tmp_path: Path) -> None:
     usage = metered(tmp_path, ORPHAN)
     assert (usage.code, usage.timed_out) == (0, False)
     assert usage.cpu_s >= 0.4
     assert "the command is over" in usage.output
 
 
-def test_memory_is_summed_over_the_processes(tmp_path):
+def test_memory_is_summed_over_the_processes(tmp_path: Path) -> None:
     code = "import os, time\nheld = bytearray(50_000_000)\nfor n in range(2): os.fork()\ntime.sleep(1)"
     assert metered(tmp_path, code).peak_mb > 4 * 50
 
 
-def test_at_the_limit_all_descendants_are_killed(tmp_path):
+def test_at_the_limit_all_descendants_are_killed(tmp_path: Path) -> None:
     place = tmp_path / "pids"
     code = (
         "import os, time\nos.fork()\nos.setsid() if os.getppid() else None\n"
@@ -52,5 +54,5 @@ def test_at_the_limit_all_descendants_are_killed(tmp_path):
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
-def test_the_exit_code_is_passed_on(tmp_path):
+def test_the_exit_code_is_passed_on(tmp_path: Path) -> None:
     assert metered(tmp_path, "raise SystemExit(3)").code == 3

@@ -16,7 +16,7 @@ def chunked(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
-def test_only_events_with_text_count_and_each_has_the_arrival_of_its_first_byte():
+def test_only_events_with_text_count_and_each_has_the_arrival_of_its_first_byte() -> None:
     first, second = event("a"), event(" b")
     pieces = [
         (10, event("") + first[:5]),
@@ -26,11 +26,11 @@ def test_only_events_with_text_count_and_each_has_the_arrival_of_its_first_byte(
     assert text_arrivals(pieces) == (10, 20)
 
 
-def test_an_event_that_never_ends_is_none():
+def test_an_event_that_never_ends_is_none() -> None:
     assert text_arrivals([(1, event("a")), (2, event("b")[:-1])]) == (1,)
 
 
-def test_chunks_are_undone_wherever_the_reads_cut():
+def test_chunks_are_undone_wherever_the_reads_cut() -> None:
     body = [event("a"), event("b"), b"data: [DONE]\n\n"]
     whole = HEAD + b"".join(chunked(data) for data in body) + b"0\r\n\r\n"
     for size in (1, 2, 7, 64, len(whole)):
@@ -50,6 +50,6 @@ def test_chunks_are_undone_wherever_the_reads_cut():
         b"",
     ],
 )
-def test_what_is_no_whole_streamed_answer_is_refused(response):
+def test_what_is_no_whole_streamed_answer_is_refused(response: bytes) -> None:
     with pytest.raises(ValueError):
         chunked_body([(1, response)])

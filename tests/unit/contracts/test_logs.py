@@ -8,7 +8,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any, cast
 
 import pytest
 from rich.console import Console
@@ -195,7 +195,7 @@ def test_celery_s_lines_tell_their_task() -> None:
 
 def test_what_a_command_prints_becomes_records() -> None:
     stream = logged()
-    console = Console(file=logs.LineStream(logging.getLogger("chimera.run")), width=200)
+    console = Console(file=cast(IO[str], logs.LineStream(logging.getLogger("chimera.run"))), width=200)
     console.print("one\n\ntwo ", end="")
     console.print("more")
     messages = [json.loads(line)["message"] for line in stream.getvalue().splitlines()]

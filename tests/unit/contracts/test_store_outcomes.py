@@ -226,7 +226,7 @@ def test_store_and_model_agree(execution: Execution, steps: list[tuple[object, .
             chosen = {i: model.jobs[i].configuration.id for i in ids}
             assert store.void(x, chosen, slot="s0", why="w") == model.void(ids)
         else:
-            configuration = execution.plan.configurations[given_[0]].id  # type: ignore[index, call-overload]
+            configuration = execution.plan.configurations[given_[0]].id  # type: ignore[call-overload]
             store.put_summary(x, configuration, "{}", runs=2, voids=store.voids(x, configuration))
             model.summarised.add(configuration)
     model.check(store, x)

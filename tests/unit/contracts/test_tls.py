@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import redis
@@ -53,7 +54,7 @@ def test_all_clients_get_the_same_options_and_no_query(files: dict[str, Path]) -
     assert issubclass(store.connection_class, redis.SSLConnection)
     app = make_app(url, max_deadline_s=1)
     broker = app.connection_for_read()
-    backend = app.backend.connparams
+    backend: dict[str, Any] = cast(Any, app.backend).connparams
     assert broker.ssl == expected
     assert app.conf.broker_use_ssl == app.conf.redis_backend_use_ssl == expected  # what Flower reads
     for options in (store.connection_kwargs, backend):

@@ -20,7 +20,7 @@ from contracts.transport import Transport, flaw
 def good() -> dict[str, Any]:
     """A task's message as it lies in Redis, by the code that publishes it."""
     app = make_app("redis://127.0.0.1:1/0", max_deadline_s=1)
-    headers, properties, _, _ = app.amqp.as_task_v2("id", "chimera.measure", args=["measure"], kwargs={})
+    headers, properties, _, _ = app.amqp.as_task_v2("id", "chimera.measure", args=("measure",), kwargs={})
     properties = {**properties, "delivery_tag": "t", "delivery_info": {"exchange": "", "routing_key": "q"}}
     made: dict[str, Any] = json.loads(json.dumps({"body": "x", "headers": headers, "properties": properties}))
     return made
@@ -29,9 +29,11 @@ def good() -> dict[str, Any]:
 def test_kombu_uses_it_for_both_schemes() -> None:
     for url in ("redis://127.0.0.1:1/0", "rediss://127.0.0.1:1/0"):
         connection = make_app(url, max_deadline_s=1).connection_for_read()
-        assert connection.get_transport_cls() is Transport
+        chosen: list[Any] = [connection.get_transport_cls()]
+        assert chosen == [Transport]
         assert connection.as_uri().startswith(url.partition(":")[0])  # Flower chooses its client by it
-    assert kombu.transport.get_transport_cls("redis") is Transport
+    by_name: list[Any] = [kombu.transport.get_transport_cls("redis")]
+    assert by_name == [Transport]
 
 
 def test_a_task_and_a_command_are_let_through(good: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ PLOTS: dict[str, Any] = {"axes": {"num_ctx": [512, 1024], "temperature": [0.2, 0
 
 
 def chord_size(care: Care, chord: str) -> int | None:
-    backend = care.dispatcher._app.backend
+    backend: Any = care.dispatcher._app.backend
     size = care.store.client.get(backend.get_key_for_group(chord, ".s").decode())
     return None if size is None else int(str(size))
 

@@ -129,7 +129,7 @@ def test_what_is_queued_of_a_block_is_not_sent_again(sweep: Sweep, care: Care) -
     care.feed()
     care.dispatcher.publish_block(*sweep.sent.blocks[0])
     care.reconcile()
-    assert care.dispatcher.decisions == care.dispatcher.again == care.said == []
+    assert (care.dispatcher.decisions, care.dispatcher.again, care.said) == ([], [], [])
 
 
 # --- jobs -----------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ def test_jobs_that_wait_in_a_slots_queue_or_in_a_units_are_not_lost(care_of: Mak
     care.store.take_unit(care.x, names[0], "gone")  # a slot that is no longer live
     take(care.store, care.pool)
     care.reconcile()
-    assert care.dispatcher.again == care.dispatcher.tickets == care.said == []
+    assert (care.dispatcher.again, care.dispatcher.tickets, care.said) == ([], [], [])
 
 
 def test_a_lost_ticket_is_sent_again(care_of: MakeCare) -> None:

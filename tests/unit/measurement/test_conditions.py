@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from worker.measurement import clock, conditions
+from worker.measurement import clock
 from worker.measurement.conditions import MIN_TICKS, Conditions, Interval
 
 MS = 1_000_000
@@ -65,9 +67,9 @@ def test_a_pause_between_two_readings_is_no_jump(monkeypatch: pytest.MonkeyPatch
 
     begin = Conditions.now()
     monkeypatch.setattr(clock, "now_ns", disturbed)
-    wall, boot = conditions.time.time_ns, conditions.time.clock_gettime_ns
-    monkeypatch.setattr(conditions.time, "time_ns", lambda: wall() + late)
-    monkeypatch.setattr(conditions.time, "clock_gettime_ns", lambda which: boot(which) + late)
+    wall, boot = time.time_ns, time.clock_gettime_ns
+    monkeypatch.setattr(time, "time_ns", lambda: wall() + late)
+    monkeypatch.setattr(time, "clock_gettime_ns", lambda which: boot(which) + late)
     interval = Interval.of(begin, Conditions.now())
     assert abs(interval.clock_jump_ns) < 5 * MS
     assert interval.slept_ns is None or abs(interval.slept_ns) < 5 * MS

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from contracts.call import CallTiming
-from worker.measurement import diagnose as module
 from worker.measurement.conditions import Conditions
 from worker.measurement.diagnose import CLOCK_STEP_NS, SLEPT_NS, Arrival, Evidence, diagnose
 from worker.servers.transport import Reading
@@ -124,7 +123,7 @@ def test_a_host_that_slept() -> None:
 def test_what_the_worker_took_of_a_host_without_idle_cores(
     monkeypatch: pytest.MonkeyPatch, busy: int | None, cpu_ms: int, is_suspect: bool
 ) -> None:
-    monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     ticks = None if busy is None else (200, 200 - 2 * busy, 0)
     begin = moment(SENT, host_ticks=(0, 0, 0))
     reason = suspect(begin=begin, end=moment(END, process_cpu_ns=cpu_ms * MS, host_ticks=ticks))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
 import socket
 from collections.abc import Iterator
 
 import pytest
 
 from worker.measurement import loop as loop_module
+from worker.measurement.clock import now_ns
 from worker.measurement.loop import KEPT, LATE_NS, UNSEEN_NS, WatchedLoop, WatchedSelector, running_watch
 
 MS = 1_000_000
@@ -23,7 +25,7 @@ class Clock:
         self.poll_ns = 0
         self.is_ready = False
         """Something became ready before the poll."""
-        selector = loop_module.selectors.DefaultSelector
+        selector = selectors.DefaultSelector
         monkeypatch.setattr(selector, "select", lambda _, timeout=None: self._select(timeout))
 
     def _select(self, timeout: float | None) -> list[object]:
@@ -113,13 +115,13 @@ def test_the_loop_reports_its_own_blocking() -> None:
     async def block() -> tuple[int, int]:
         watch = running_watch()
         assert watch is not None
-        start = loop_module.now_ns()
+        start = now_ns()
         await asyncio.sleep(0)
-        until = loop_module.now_ns() + 20 * MS
-        while loop_module.now_ns() < until:
+        until = now_ns() + 20 * MS
+        while now_ns() < until:
             pass
         await asyncio.sleep(0)
-        return watch.lag_ns(start, loop_module.now_ns()), watch.lag_ns(0, start - 1_000 * MS)
+        return watch.lag_ns(start, now_ns()), watch.lag_ns(0, start - 1_000 * MS)
 
     with asyncio.Runner(loop_factory=WatchedLoop) as runner:
         lag_ns, before_ns = runner.run(block())
@@ -133,13 +135,16 @@ def test_what_came_while_it_was_busy_may_have_come_at_its_beginning() -> None:
         here, there = socket.socketpair()
         here.setblocking(False)
         seen = loop.create_future()
-        loop.add_reader(
-            here, lambda: seen.done() or seen.set_result((watch.earliest_ns, loop_module.now_ns()))
-        )
+
+        def tell() -> None:
+            if not seen.done():
+                seen.set_result((watch.earliest_ns, now_ns()))
+
+        loop.add_reader(here, tell)
         await asyncio.sleep(0)
-        begun = loop_module.now_ns()
+        begun = now_ns()
         there.send(b"x")
-        while loop_module.now_ns() < begun + 20 * MS:
+        while now_ns() < begun + 20 * MS:
             pass
         earliest, at = await seen
         loop.remove_reader(here)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from contracts.settings import ALSO, BROKER, SERVER, SERVERS
-from producer import broker
 from producer.broker import hide_password
 from tests.support.cluster import Shell, wait_for
 
@@ -27,14 +26,14 @@ def test_a_password_goes_from_the_arguments_into_the_environment(
     command: list[str], kept: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     became: list[tuple[list[str], str]] = []
-    monkeypatch.setattr(broker.os, "execve", lambda _, line, env: became.append((line[1:], env[BROKER])))
+    monkeypatch.setattr(os, "execve", lambda _, line, env: became.append((line[1:], env[BROKER])))
     hide_password(command)
     assert became == [(kept, URL)]
 
 
 def test_so_do_those_of_model_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     became: list[tuple[list[str], dict[str, str]]] = []
-    monkeypatch.setattr(broker.os, "execve", lambda _, line, env: became.append((line[1:], env)))
+    monkeypatch.setattr(os, "execve", lambda _, line, env: became.append((line[1:], env)))
     hide_password(
         ["python", "chimera", "run", "x", "--server=http://h:1", "--server", "http://u:hunter2@h:2"]
     )
@@ -46,7 +45,7 @@ def test_so_do_those_of_model_servers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_so_do_those_of_further_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     became: list[tuple[list[str], dict[str, str]]] = []
-    monkeypatch.setattr(broker.os, "execve", lambda _, line, env: became.append((line[1:], env)))
+    monkeypatch.setattr(os, "execve", lambda _, line, env: became.append((line[1:], env)))
     hide_password(
         ["python", "chimera", "run", "--also", "b=http://u:hunter2@h:2", "--also=c=http://h:3", "x"]
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,20 @@ from analysis.compare import ALLOWABLE, ComparisonOfResults
 from analysis.models import SweepSummary
 from analysis.stages_io import write_stages
 from producer.cli import main
+from producer.cli.exits import DEFECT
 from producer.compare import MOST_ROWS
 from tests.support.synthetic import Shape, Synthetic, synthetic
 
 ORACLES = Path(__file__).resolve().parents[3].parent / "shared" / "oracles"
 
+Chimera = Callable[..., tuple[int, str, str]]
+Results = Callable[..., str]
+
 
 @pytest.fixture
-def chimera(monkeypatch, capsys, tmp_path):
+def chimera(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Chimera:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)  # of pytest's workers
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["chimera", *map(str, arguments)])
@@ -40,7 +46,7 @@ def write(made: Synthetic, folder: Path) -> None:
 
 
 @pytest.fixture
-def results(tmp_path: Path):
+def results(tmp_path: Path) -> Results:
     def make(name: str, **options: Any) -> str:
         write(synthetic(**options), tmp_path / name)
         return name
@@ -49,16 +55,16 @@ def results(tmp_path: Path):
 
 
 @pytest.fixture
-def a(results) -> str:
+def a(results: Results) -> str:
     return results("a", seed=1)
 
 
 @pytest.fixture
-def slow(results) -> str:
+def slow(results: Results) -> str:
     return results("slow", seed=2, shape=Shape(speed=lambda c: 0.95))
 
 
-def test_the_same_again_ends_with_0(chimera, results, a) -> None:
+def test_the_same_again_ends_with_0(chimera: Chimera, results: Results, a: str) -> None:
     code, out, err = chimera("compare", a, results("b", seed=2), "--fail-on", "throughput:-3%")
     assert (code, err) == (0, "")
     assert "no difference shown" in out and "worse" not in out
@@ -77,11 +83,13 @@ def test_the_same_again_ends_with_0(chimera, results, a) -> None:
         (["--fail-on", "energy:+3%,throughput:-3%"], 1),
     ],
 )
-def test_the_exit_code_tells_a_regression(chimera, a, slow, options, code) -> None:
+def test_the_exit_code_tells_a_regression(
+    chimera: Chimera, a: str, slow: str, options: list[str], code: int
+) -> None:
     assert chimera("compare", a, slow, *options)[0] == code
 
 
-def test_other_files_are_not_comparable_unless_allowed(chimera, results, a) -> None:
+def test_other_files_are_not_comparable_unless_allowed(chimera: Chimera, results: Results, a: str) -> None:
     other = results("other", seed=2, corpus="1" * 16)
     code, out, err = chimera("compare", a, other)
     assert (code, out) == (2, "")
@@ -93,7 +101,7 @@ def test_other_files_are_not_comparable_unless_allowed(chimera, results, a) -> N
     assert (code, err) == (0, "") and "files (content hash) differs (--allow workload)" in out
 
 
-def test_it_writes_markdown_html_and_json(chimera, a, slow, tmp_path) -> None:
+def test_it_writes_markdown_html_and_json(chimera: Chimera, a: str, slow: str, tmp_path: Path) -> None:
     code, out, _ = chimera("compare", a, slow, "--fail-on", "throughput:-3%", "--out", "deep/out")
     assert code == 1
     for name in ("compare.md", "compare.html", "compare.json"):
@@ -105,7 +113,7 @@ def test_it_writes_markdown_html_and_json(chimera, a, slow, tmp_path) -> None:
     assert "worse, regression" in (tmp_path / "deep/out/compare.html").read_text()
 
 
-def test_json_is_all_that_it_prints(chimera, a, slow, results) -> None:
+def test_json_is_all_that_it_prints(chimera: Chimera, a: str, slow: str, results: Results) -> None:
     code, out, _ = chimera("compare", a, slow, "--json", "--out", "out")
     assert code == 0 and json.loads(out)["comparable"] is True
     code, out, err = chimera("compare", a, results("v", seed=3, version="9"), "--json")
@@ -121,32 +129,32 @@ def test_json_is_all_that_it_prints(chimera, a, slow, results) -> None:
         (["--allow", "everything"], "what may be allowed to differ: " + ", ".join(ALLOWABLE)),
     ],
 )
-def test_wrong_options_are_one_line(chimera, a, options, said) -> None:
+def test_wrong_options_are_one_line(chimera: Chimera, a: str, options: list[str], said: str) -> None:
     code, out, err = chimera("compare", a, a, *options)
     assert (code, out) == (2, "") and said in err and err.count("\n") == 1
 
 
-def test_results_that_are_not_there(chimera, a) -> None:
+def test_results_that_are_not_there(chimera: Chimera, a: str) -> None:
     assert chimera("compare", a, "nowhere") == (2, "", "chimera: nowhere: no such file\n")
 
 
-def test_a_place_that_cannot_be_written_is_no_regression(chimera, a, tmp_path) -> None:
+def test_a_place_that_cannot_be_written_is_no_regression(chimera: Chimera, a: str, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     code, _, err = chimera("compare", a, a, "--out", "taken/x")
     assert code == 2 and err.startswith("chimera: can't write to taken/x")
 
 
-def test_a_defect_is_no_regression(chimera, a, monkeypatch) -> None:
+def test_a_defect_is_no_regression(chimera: Chimera, a: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a defect")
 
     monkeypatch.setattr("producer.compare.compare_results", broken)
     monkeypatch.delenv("CHIMERA_DEBUG", raising=False)
     code, out, err = chimera("compare", a, a)
-    assert (code, out) == (2, "") and err.startswith("chimera: ZeroDivisionError: a defect")
+    assert (code, out) == (DEFECT, "") and err.startswith("chimera: ZeroDivisionError: a defect")
 
 
-def test_hostile_names_are_printed_as_text(chimera, tmp_path, results) -> None:
+def test_hostile_names_are_printed_as_text(chimera: Chimera, tmp_path: Path, results: Results) -> None:
     name = "[red]<script>\x1b]0;x\x07"
     for folder, seed in (("x", 1), ("y", 2)):
         made = synthetic({"temperature": (0.2,)}, seed=seed)
@@ -161,7 +169,7 @@ def test_hostile_names_are_printed_as_text(chimera, tmp_path, results) -> None:
 
 
 @pytest.mark.skipif(not ORACLES.is_dir(), reason=f"not here: {ORACLES}")
-def test_csv_of_published_figures(chimera) -> None:
+def test_csv_of_published_figures(chimera: Chimera) -> None:
     csv = ORACLES / "seed_000_stages.csv"
     code, out, err = chimera("compare", csv, csv)
     assert code == 0 and err.startswith("chimera: nothing was tested: too few runs in ")
@@ -169,7 +177,7 @@ def test_csv_of_published_figures(chimera) -> None:
     assert "distrust: not known of baseline and candidate, and so not checked to be the same: files" in out
 
 
-def test_a_large_comparison_prints_what_differs(chimera, results) -> None:
+def test_a_large_comparison_prints_what_differs(chimera: Chimera, results: Results) -> None:
     axes = {"top_k": list(range(1, 19))}
     odd = Shape(speed=lambda c: 0.5 if c.parameters.top_k == 7 else 1.0)
     code, out, _ = chimera(
@@ -181,7 +189,7 @@ def test_a_large_comparison_prints_what_differs(chimera, results) -> None:
     assert f"… and {72 - len(rows)} more comparisons: --out DIR writes all" in out and MOST_ROWS < 72
 
 
-def test_a_report_against_a_baseline_of_ones_own(chimera, a, tmp_path) -> None:
+def test_a_report_against_a_baseline_of_ones_own(chimera: Chimera, a: str, tmp_path: Path) -> None:
     names = [c.name for c in synthetic(seed=1).manifest.configurations]
     for name in names[1:3]:
         code, _, err = chimera("report", a, "--out", "out", "--baseline", name)

@@ -119,7 +119,7 @@ def test_a_paused_sweep_that_only_an_aggregator_cares_for_is_collected(steered: 
     store.hold_stewardship(x, "the aggregator", ttl_s=60)
 
     found: list[Path | None] = []
-    thread = in_background(lambda: found.append(resume(steered.options, steered.console)))
+    thread = in_background(lambda: found.append(resume(steered.options, steered.console).folder))
     wait_for(lambda: store.status(x) == "running", seconds=20, what="it goes on")
     store.set_finished(x)
     thread.join(20)
@@ -168,7 +168,7 @@ def test_the_unfinished_execution_of_exactly_this_file_is_resumed(steered: Steer
     steered.store.set_collected(other.execution)
     steered.store.set_finished(first.execution)
     write_sweep(steered.folder, runs=2)  # put back
-    folder = resume(steered.options, steered.console)
+    folder = resume(steered.options, steered.console).folder
     assert folder is not None
     assert json.loads((folder / "manifest.json").read_text())["execution"] == first.execution
 
@@ -220,7 +220,7 @@ def test_waiting_for_a_report_says_what_it_waits_for_and_outlasts_an_outage(
     found: list[Path | None] = []
 
     def cancels() -> None:
-        found.append(cancel(steered.options, steered.console, now=False, wait=True))
+        found.append(cancel(steered.options, steered.console, now=False, wait=True).folder)
 
     thread = in_background(cancels)
     wait_for(lambda: "no aggregator is live" in steered.said, seconds=20, what="that is said")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from tests.support.synthetic import synthetic
 
 MADE = synthetic(runs=2)
 
+Chimera = Callable[..., tuple[int, str, str]]
+
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
@@ -29,7 +32,7 @@ def results(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def chimera(monkeypatch, capsys, tmp_path):
+def chimera(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Chimera:
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["chimera", *map(str, arguments)])
         monkeypatch.chdir(tmp_path)
@@ -42,7 +45,7 @@ def chimera(monkeypatch, capsys, tmp_path):
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
-def test_what_it_writes_reads_back(chimera, results, tmp_path, form) -> None:
+def test_what_it_writes_reads_back(chimera: Chimera, results: Path, tmp_path: Path, form: str) -> None:
     out = tmp_path / f"deep/er.{form}"
     code, said, _ = chimera("export", results, "--out", out)
     assert code == 0 and said.splitlines()[0] == f"{len(MADE.records)} stages: {out}"
@@ -55,7 +58,7 @@ def test_what_it_writes_reads_back(chimera, results, tmp_path, form) -> None:
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
-def test_its_provenance_stands_beside_it(chimera, results, tmp_path, form) -> None:
+def test_its_provenance_stands_beside_it(chimera: Chimera, results: Path, tmp_path: Path, form: str) -> None:
     code, said, _ = chimera("export", results, "--out", tmp_path / f"x.{form}")
     beside = tmp_path / f"x.{form}.provenance.json"
     assert code == 0 and f"provenance: {beside}" in said
@@ -63,7 +66,7 @@ def test_its_provenance_stands_beside_it(chimera, results, tmp_path, form) -> No
     assert told.sweep_id == MADE.manifest.sweep_id and told.models[0].digests == ("abc",)
 
 
-def test_without_a_file_it_takes_the_results_name(chimera, results, tmp_path) -> None:
+def test_without_a_file_it_takes_the_results_name(chimera: Chimera, results: Path, tmp_path: Path) -> None:
     name = execution_name(MADE.manifest)
     assert chimera("export", results, "--format", "csv")[0] == 0
     assert (tmp_path / f"{name}.csv").is_file()
@@ -89,7 +92,7 @@ def test_without_a_file_it_takes_the_results_name(chimera, results, tmp_path) ->
     ],
 )
 def test_a_format_that_is_not_told_or_told_twice_is_one_sentence(
-    chimera, results, tmp_path, options, said
+    chimera: Chimera, results: Path, tmp_path: Path, options: list[str], said: str
 ) -> None:
     before = sorted(tmp_path.iterdir())
     assert chimera("export", results, *options) == (2, "", f"chimera: {said}\n")
@@ -100,12 +103,14 @@ def test_a_format_that_is_not_told_or_told_twice_is_one_sentence(
     "options",
     [["--out", "x.CSV"], ["--out", "x.csv", "--format", "csv"], ["--out", "x.txt", "--format", "csv"]],
 )
-def test_ending_and_format_may_agree_or_one_alone_may_tell(chimera, results, tmp_path, options) -> None:
+def test_ending_and_format_may_agree_or_one_alone_may_tell(
+    chimera: Chimera, results: Path, tmp_path: Path, options: list[str]
+) -> None:
     assert chimera("export", results, *options)[0] == 0
     assert (tmp_path / options[1]).read_text().split(",", 2)[:2] == list(StageRecord.model_fields)[:2]
 
 
-def test_no_results_and_no_place(chimera, results, tmp_path) -> None:
+def test_no_results_and_no_place(chimera: Chimera, results: Path, tmp_path: Path) -> None:
     code, _, said = chimera("export", tmp_path / "nowhere", "--format", "csv")
     assert code == 2 and said == f"chimera: {tmp_path / 'nowhere'}: no such file\n"
     (tmp_path / "taken").write_text("a file")
@@ -113,7 +118,7 @@ def test_no_results_and_no_place(chimera, results, tmp_path) -> None:
     assert code == 2 and said.startswith("chimera: can't write")
 
 
-def test_a_blank_text_is_told(chimera, tmp_path, results) -> None:
+def test_a_blank_text_is_told(chimera: Chimera, tmp_path: Path, results: Path) -> None:
     records = [record.model_copy(update={"text": ""}) for record in MADE.records[:1]]
     write_stages(results / "stages.jsonl", records)
     said = chimera("export", results, "--out", tmp_path / "x.csv")[1]

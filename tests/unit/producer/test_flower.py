@@ -79,3 +79,23 @@ def test_the_command_line_has_no_password_and_changes_nothing(monkeypatch: pytes
 def test_an_address_of_another_machine_is_one_clear_line() -> None:
     with pytest.raises(SetupError, match=r"can't listen on 192\.0\.2\.1"):
         command("192.0.2.1", free_port())
+
+
+def test_its_state_gets_a_folder_that_nobody_else_enters(tmp_path: Path) -> None:
+    state = tmp_path / "flower" / "state"
+    assert f"--db={state}" in command("127.0.0.1", free_port(), state)
+    assert state.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_its_state_is_kept_where_not_everybody_can_put_another(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(
+        SetupError, match=r"everybody can write into .*: give Flower's state a folder of its own"
+    ):
+        command("127.0.0.1", free_port(), tmp_path / "state")
+
+
+def test_a_place_where_its_state_cannot_be_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SetupError, match=r"state can't be kept in .*file"):
+        command("127.0.0.1", free_port(), tmp_path / "file" / "state")

@@ -91,7 +91,7 @@ def test_own_parameters_and_models_are_put_over_the_points(tmp_path: Path, corpu
         ({"agents": [{"label": "A", "persona": "insight"}]}, "at least 2"),
         (
             {"agents": [{"label": "A", "persona": "insight"}, {"label": "a", "persona": "insight"}]},
-            "the label 'a'",
+            "the label 'A'",
         ),
         (
             {"agents": [{"label": "A", "persona": "insight"}, {"label": "B", "persona": "nobody"}]},

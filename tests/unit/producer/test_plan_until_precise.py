@@ -105,7 +105,7 @@ def test_more_jobs_than_can_be_are_refused_by_their_most(tmp_path: Path, corpus:
     [
         ("min: 9", "runs: max (3) is less than min (9)"),
         ("mim: 2", "runs.mim: unknown key"),
-        ("min: x", "runs.min: input should be a valid integer (got 'x')"),
+        ("min: x", "runs.min: must be a whole number (got 'x')"),
         ("max_time: soon", "runs.max_time: must be a number of seconds, or a time such as 90min"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,7 @@ def test_a_redis_without_password_is_told_from_one_with(redis_url: str) -> None:
 def test_a_clock_that_differs_is_named(
     redis_url: str, monkeypatch: pytest.MonkeyPatch, ahead_s: float, said: str
 ) -> None:
-    real = redis_health.time.time
-    monkeypatch.setattr(redis_health.time, "time", lambda: real() + ahead_s)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + ahead_s)
     (finding,) = redis_health._clock(connect(redis_url))
     assert said in finding.what

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,9 @@ def shown(store: Store, *executions: str) -> str:
 
 def asked(url: str, which: str | None = None, *, terminal: bool = False, **options: bool) -> tuple[int, str]:
     stream = io.StringIO()
-    console = Console(file=stream, width=120, force_terminal=terminal, color_system=None)
+    console = Console(
+        file=stream, width=120, force_terminal=terminal, force_interactive=terminal, color_system=None
+    )
     code = status(StatusOptions(which, url, **options), console)
     return code, stream.getvalue()
 
@@ -97,7 +100,7 @@ def test_the_cost_does_not_grow_with_the_number_of_jobs_configurations_or_slots(
         for at in range(configurations):
             store.put_outcome(outcome(manifest, at, 1))
         asked = 0
-        send = type(store.client.connection_pool.get_connection()).send_packed_command
+        send: Callable[..., Any] = type(store.client.connection_pool.get_connection()).send_packed_command
 
         def count(self: Any, *arguments: Any, **options: Any) -> Any:
             nonlocal asked
@@ -194,10 +197,10 @@ def test_no_control_character_reaches_the_terminal(store: Store, redis_url: str)
     store.tell("x1", HOSTILE)
     store.set_problem("x1", HOSTILE)
     for terminal in (False, True):
-        for options in ({}, {"as_json": True}):
-            _, text = asked(redis_url, terminal=terminal, **options)
+        for as_json in (False, True):
+            _, text = asked(redis_url, terminal=terminal, as_json=as_json)
             assert "owned" in text
-            assert not [c for c in text if c != "\n" and (not c.isprintable() or c in "\x9b\u202e")], options
+            assert not [c for c in text if c != "\n" and (not c.isprintable() or c in "\x9b\u202e")], as_json
 
 
 def test_nothing_runs(store: Store, redis_url: str) -> None:
@@ -225,8 +228,12 @@ def test_an_execution_is_found_by_its_sweep_file_by_its_name_and_by_itself(
     assert asked(redis_url, "x1")[1].startswith("test x1 · running")
     both = asked(redis_url)[1]
     assert "test x1" in both and "test x2" in both
-    with pytest.raises(InputError, match="no execution or sweep 'x3'; those that run: x1, x2"):
+    with pytest.raises(
+        InputError, match="no execution or sweep 'x3'; those that run: test \\(x1\\), test \\(x2\\)"
+    ):
         asked(redis_url, "x3")
+    with pytest.raises(InputError, match="execution or sweep 'tset'; did you mean 'test'"):
+        asked(redis_url, "tset")
     with pytest.raises(InputError, match="--json prints one moment"):
         asked(redis_url, as_json=True, watch=True)
 

@@ -8,6 +8,7 @@ import hashlib
 import socket
 import sys
 from contextlib import AsyncExitStack
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from benchmarks.reference_server import ReferenceServer, Settings
 from benchmarks.reference_server.connection import Response
 from benchmarks.reference_server.responder import ReferenceResponder
+from tests.support.present import present
 from tests.unit.reference_server.raw_client import (
     PATHS,
     ask,
@@ -166,19 +168,18 @@ async def test_many_connections_at_once() -> None:
         await until(lambda: not server.open_connections)
 
 
+def has_sent(server: ReferenceServer, model: str, sends: int) -> bool:
+    requests = server.log.requests
+    return bool(requests) and (requests[-1].model, len(requests[-1].sent_ns)) == (model, sends)
+
+
 async def test_a_client_that_leaves() -> None:
     slow = Settings(ttft_ms=5, itl_ms=1000, tokens=50)
     async with ReferenceServer(slow) as server:
         for model, sends in (("ref", 1), ("ref:hang-first", 0)):
             async with connected(server.url) as client:
                 await client.send(request_bytes(PATHS["ollama"], generation("ollama", model)))
-                await until(
-                    lambda model=model, sends=sends: (
-                        server.log.requests
-                        and server.log.requests[-1].model == model
-                        and len(server.log.requests[-1].sent_ns) == sends
-                    )
-                )
+                await until(partial(has_sent, server, model, sends))
             await until(lambda: server.log.requests[-1].ended == "left")
         async with connected(server.url) as client:
             await client.send(request_bytes(PATHS["ollama"], generation("ollama")))
@@ -254,14 +255,14 @@ async def test_out_of_file_descriptors_it_tries_again(monkeypatch: pytest.Monkey
     async with ReferenceServer(FAST) as server:
         listener = server._listener
         assert listener is not None
-        failures = []
+        failures: list[Any] = []
 
         class Failing:
             def accept(self) -> Any:
                 if len(failures) < 2:
                     failures.append(1)
                     raise OSError(24, "too many open files")
-                return listener.accept()
+                return present(listener).accept()
 
             def __getattr__(self, name: str) -> Any:
                 return getattr(listener, name)

@@ -7,7 +7,9 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -108,10 +110,14 @@ async def test_in_order_never_early_and_not_when_cancelled(alarm: str) -> None:
         pytest.skip(f"no {alarm} here")
     called: list[tuple[int, int]] = []
     done = asyncio.Event()
+
+    def note(due: int) -> None:
+        called.append((due, time.perf_counter_ns()))
+
     now = time.perf_counter_ns()
     for place in (3, 1, 4, 1, 5, 0, -2):
         due = now + place * 4_000_000
-        table.at(due, lambda due=due: called.append((due, time.perf_counter_ns())))
+        table.at(due, partial(note, due))
     cancelled = table.at(now + 2_000_000, lambda: called.append((0, 0)))
     table.cancel(cancelled)
     first = table.at(now + 1_000_000, done.set)
@@ -129,8 +135,12 @@ async def test_a_callback_that_fails_does_not_stop_the_timetable(alarm: str) -> 
     loop, errors, done = asyncio.get_running_loop(), [], asyncio.Event()
     loop.set_exception_handler(lambda _, context: errors.append(context["exception"]))
     table = Timetable(loop)
+
+    def broken() -> None:
+        raise ZeroDivisionError
+
     now = time.perf_counter_ns()
-    table.at(now, lambda: 1 / 0)
+    table.at(now, broken)
     table.at(now + 1_000_000, done.set)
     await asyncio.wait_for(done.wait(), 20)
     table.close()
@@ -154,7 +164,8 @@ class FixedTimetable:
 async def test_a_late_frame_shifts_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     begin_ns, clock = 1_000, [1_000]
     monkeypatch.setattr(time, "perf_counter_ns", lambda: clock[0])
-    table, ended = FixedTimetable(), []
+    table = FixedTimetable()
+    ended: list[Any] = []
     plan = Plan(tuple(Write(due, b"x", 1, 1) for due in (100, 200, 300, 400)), End.CLEAN)
     near, far = socket.socketpair()
     with near, far:

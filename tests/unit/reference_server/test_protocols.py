@@ -13,7 +13,7 @@ from benchmarks.reference_server import ReferenceServer, Settings
 from benchmarks.reference_server.llama_settings import generation_settings
 from tests.unit.reference_server.raw_client import PATHS, ask, generation
 
-FAST = {"ttft_ms": 2, "itl_ms": 0.5, "tokens": 8}
+FAST: dict[str, Any] = {"ttft_ms": 2, "itl_ms": 0.5, "tokens": 8}
 
 
 @pytest.fixture

@@ -161,10 +161,12 @@ def test_headers_trailers_and_extensions_are_bounded(start: bytes) -> None:
 def test_one_late_stamp_makes_all_arrivals_the_users() -> None:
     incoming = Incoming()
     incoming.feed(CHUNKED, reading(1))
-    assert incoming.clock == "kernel"
+    before: str = incoming.clock
+    assert before == "kernel"
     incoming.feed(b"5\r\nhello\r\n", reading(2, by_kernel=False))
     incoming.feed(b"0\r\n\r\n", reading(3))
-    assert incoming.clock == "user"
+    after: str = incoming.clock
+    assert after == "user"
 
 
 def test_the_longest_lag() -> None:

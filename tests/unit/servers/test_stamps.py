@@ -179,7 +179,7 @@ def test_the_kernel_stamps_both_ways() -> None:
 
 
 def test_elsewhere_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stamps.sys, "platform", "darwin")
+    monkeypatch.setattr("sys.platform", "darwin")
     with socket.socket() as sock:
         assert not stamps.switch_on(sock)
 

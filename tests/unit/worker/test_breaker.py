@@ -18,6 +18,7 @@ from contracts.store import Store
 from producer.manifest import make_manifest
 from producer.plan import make_plan
 from producer.sweep_file import load
+from tests.support.present import present
 from tests.support.sweeps import write_sweep
 from worker import delivery
 from worker.breaking import PAUSE_SCALE, PAUSES_S, SlotBreaker, fault_of, pause_s
@@ -158,7 +159,7 @@ def test_half_open_a_failing_job_opens_it_at_once_and_is_taken_back(
     jobs: list[JobSpec], store: Store
 ) -> None:
     breaker = half_opened(store, jobs)
-    since = store.breaker("s0").since  # type: ignore[union-attr]
+    since = present(store.breaker("s0")).since
     noted(breaker, store, jobs[3], Outcome.CONNECTION)
     found = store.breaker("s0")
     assert found is not None and (found.state, found.failures, found.since) == ("open", 4, since)
@@ -177,7 +178,7 @@ def test_jobs_on_a_dead_server_open_it(jobs: list[JobSpec], store: Store) -> Non
         deliver(job, 1, settings=SETTINGS, store=store, beat=store.client)
     with pytest.raises(SlotBusy, match="slot s0 is out"):
         deliver(jobs[TRIPS_AFTER], 1, settings=SETTINGS, store=store, beat=store.client)
-    assert "connection refused" in store.breaker("s0").reason  # type: ignore[union-attr]
+    assert "connection refused" in present(store.breaker("s0")).reason
 
 
 class Asked:
@@ -207,9 +208,9 @@ def test_the_prober_asks_until_the_server_answers(jobs: list[JobSpec], store: St
     opened(store, jobs)
     for reason in ("connection refused", "still refused"):
         prober.look()
-        assert prober.is_out and store.breaker("s0").reason == reason  # type: ignore[union-attr]
+        assert prober.is_out and present(store.breaker("s0")).reason == reason
     prober.look()
-    assert not prober.is_out and store.breaker("s0").state == "half-open"  # type: ignore[union-attr]
+    assert not prober.is_out and present(store.breaker("s0")).state == "half-open"
     prober.look()
     assert asked.times == 3, "half-open, the next job decides"
     store.drop_breaker("s0")

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import platform
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from contracts.call import CallResult, CallTiming, Outcome
+from contracts.failures import SetupError
+from worker import calibration
 from worker.calibration import Errors, errors_of, timer_resolution_ns
 
 MS = 1_000_000
@@ -51,3 +55,22 @@ def test_what_does_not_fit_is_no_figure(result: CallResult) -> None:
 def test_the_clock_is_finer_than_a_microsecond_step_of_a_frame() -> None:
     resolution = timer_resolution_ns()
     assert resolution is not None and 0 < resolution < MS
+
+
+def test_the_floor_of_this_machine_is_measured_against_a_server_that_knows_when_it_sent() -> None:
+    floor = calibration.calibrate("s0", calls=4)
+    assert (floor.slot, floor.calls, floor.concurrency) == ("s0", 4, 1)
+    assert floor.host == platform.node() and floor.python == platform.python_version()
+    assert 0 <= floor.ttft_error_p99_ms <= floor.ttft_error_max_ms
+    assert floor.clock in ("kernel", "user")
+
+
+def test_too_little_time_is_no_floor() -> None:
+    with pytest.raises(SetupError, match="came to no figures: too little time"):
+        calibration.calibrate("s0", calls=4, budget_s=0.0)
+
+
+def test_a_reference_server_that_does_not_start_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/echo")
+    with pytest.raises(SetupError, match="reference server for the calibration does not start"):
+        calibration.calibrate("s0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def receipt(
 
 
 def test_a_failed_measurement_is_an_outcome(job: JobSpec, store: Store) -> None:
-    assert receipt(job, store) == {"job_id": job.job_id, "failed": True}
+    assert receipt(job, store) == {"job_id": job.job_id, "failed": True, "why": "connection"}
     (outcome,) = store.outcomes(job.execution, [job.job_id])
     assert [(s.stage, s.outcome) for s in outcome.stages] == [
         ("ingest", "ok"),
@@ -179,7 +180,7 @@ def test_a_job_is_taken_in_one_round_trip_and_stored_in_one(
     receipt(job, store)  # loads the scripts
     other = JobSpec.model_validate({**job.model_dump(), "run": 2})
     sent: list[object] = []
-    send = Connection.send_packed_command
+    send: Callable[..., Any] = Connection.send_packed_command
 
     def noted(*arguments: Any, **options: Any) -> Any:
         if threading.current_thread() is threading.main_thread():  # a beat may renew something meanwhile

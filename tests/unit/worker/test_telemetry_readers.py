@@ -27,6 +27,11 @@ Buffers:          100000 kB
 """
 
 
+def lacking(*figures: str) -> GpuSample:
+    nothing: dict[str, Any] = dict.fromkeys(figures)
+    return WHOLE._replace(**nothing)
+
+
 @pytest.fixture
 def proc(tmp_path: Path) -> Path:
     (tmp_path / "stat").write_text(STAT)
@@ -216,7 +221,7 @@ def test_a_figure_that_is_not_supported_takes_no_other_with_it(function: str) ->
     readers = opened(nvml, notes)
     before = nvml.calls.copy()
     for _ in range(3):
-        assert read(readers) == WHOLE._replace(**{FIGURES[function]: None})
+        assert read(readers) == lacking(FIGURES[function])
     assert sum((nvml.calls - before)[name] for name in (function, *OLDER.get(function, ()))) == 1
     assert len(notes) == 1 and "is not read any more: Not Supported" in notes[0]
 
@@ -244,7 +249,7 @@ def test_a_figure_that_fails_now_and_then_is_none_now_and_then(function: str) ->
     readers = opened(nvml, notes)
     nvml.fail(function, pynvml.NVMLError_Unknown(), every=3)
     samples = [read(readers) for _ in range(6 * GIVE_UP_AFTER)]
-    missing = samples.count(WHOLE._replace(**{FIGURES[function]: None}))
+    missing = samples.count(lacking(FIGURES[function]))
     assert missing == 2 * GIVE_UP_AFTER
     assert samples.count(WHOLE) == len(samples) - missing
     assert notes == []
@@ -278,7 +283,7 @@ def test_a_figure_that_keeps_failing_is_given_up_with_a_note() -> None:
 def test_a_figure_that_cannot_be_is_none(field: str, value: Any, figure: str) -> None:
     made = gpu()
     setattr(made, field, value)
-    assert read(opened(FakeNvml([made]), [])) == WHOLE._replace(**{figure: None})
+    assert read(opened(FakeNvml([made]), [])) == lacking(figure)
 
 
 def test_a_sample_whose_moment_is_not_known_is_left_out() -> None:

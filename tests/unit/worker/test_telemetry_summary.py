@@ -42,7 +42,7 @@ def gpu(samples: Sequence[Sample], start: float, end: float) -> GpuTelemetry:
     return only
 
 
-def energy(samples: Sequence[Sample], start: float, end: float) -> tuple[float | None, str | None]:
+def energy(samples: Sequence[Sample], start: float, end: float) -> tuple[Any, str | None]:
     figures = gpu(samples, start, end)
     return figures.energy_j, figures.energy_source
 
@@ -193,7 +193,7 @@ def test_nothing_sampled_is_none_throughout() -> None:
 
 
 @pytest.mark.parametrize("gpus", [None, ()])
-def test_no_nvml_is_not_no_gpu(gpus: tuple[GpuKey, ...] | None) -> None:
+def test_no_nvml_is_not_no_gpu(gpus: tuple[()] | None) -> None:
     assert summarise([], 0, TICK, period_s=0.1, gpus=gpus).gpus == gpus
 
 
@@ -236,7 +236,8 @@ def test_host_figures() -> None:
 def test_stolen_time_that_falls_is_not_known() -> None:
     samples = host_samples(cpu_busy=[0, 10, 20], cpu_steal=[50, 40, 30], cpu_total=[0, 100, 200])
     figures = of(samples, 0, 2)
-    assert (figures.cpu_busy_percent, figures.cpu_steal_percent) == (pytest.approx(10.0), None)
+    assert figures.cpu_busy_percent == pytest.approx(10.0)
+    assert figures.cpu_steal_percent is None
 
 
 def test_the_longest_gap_counts_the_edges() -> None:
@@ -273,7 +274,7 @@ def test_adjacent_stages_of_an_ordinary_run_are_all_known() -> None:
     samples = gpu_samples(energy_mj=[i * i * 1000 for i in range(30)])
     parts = [energy(samples, a, b)[0] for a, b in ((1.3, 7.7), (7.7, 20.2), (20.2, 28.9), (1.3, 28.9))]
     assert None not in parts
-    assert sum(parts[:3]) == pytest.approx(parts[3])  # type: ignore[arg-type]
+    assert sum(parts[:3]) == pytest.approx(parts[3])
 
 
 OPTIONAL = st.none() | st.integers(0, 2**63)

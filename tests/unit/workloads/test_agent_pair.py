@@ -23,6 +23,7 @@ from contracts.settings import WorkerSettings
 from contracts.sweep import ServerSpec
 from contracts.workloads import AgentPairWorkload
 from tests.support.cluster import calls_of, start_reference_server
+from tests.support.present import present
 from worker.job import Started, measure, unmeasured
 from worker.performing import perform
 
@@ -96,13 +97,17 @@ def test_both_are_measured_at_the_same_time_from_one_barrier(run: Run) -> None:
     assert {line.outcome for line in found.values()} == {Outcome.OK}
     assert not outcome.failed
     first = {agent: found[agent, "analysis"].sent_ns for agent in "AB"}
-    assert abs(first["A"] - first["B"]) < TTFT_MS * 1e6 / 2, "both begin while neither has a token"
+    assert abs(present(first["A"]) - present(first["B"])) < TTFT_MS * 1e6 / 2, (
+        "both begin while neither has a token"
+    )
     for stage in ("analysis", "report"):
         one, other = (found[agent, stage].timing for agent in "AB")
-        assert max(one.sent_ns, other.sent_ns) < min(one.text_ns[0], other.text_ns[0])
+        assert max(present(one).sent_ns, present(other).sent_ns) < min(
+            present(one).text_ns[0], present(other).text_ns[0]
+        )
     ingests = [found[agent, "ingest"] for agent in "AB"]
-    assert ingests[0].ended_ns <= ingests[1].started_ns, "one after the other"
-    assert ingests[1].ended_ns <= min(first.values()), "before anybody's calls"
+    assert present(ingests[0].ended_ns) <= present(ingests[1].started_ns), "one after the other"
+    assert present(ingests[1].ended_ns) <= min(present(at) for at in first.values()), "before anybody's calls"
     assert all(line.data_summary and line.files_total == 3 for line in ingests)
 
 
@@ -111,10 +116,12 @@ def test_the_times_of_a_pair(run: Run) -> None:
     found = lines(outcome)
     spans = {}
     for agent, one in zip("AB", outcome.agents, strict=True):
-        calls_s = (found[agent, "report"].ended_ns - found[agent, "analysis"].started_ns) / 1e9
-        assert calls_s <= one.exec_s < calls_s + TTFT_MS / 1e3
+        calls_s = (
+            present(found[agent, "report"].ended_ns) - present(found[agent, "analysis"].started_ns)
+        ) / 1e9
+        assert calls_s <= present(one.exec_s) < calls_s + TTFT_MS / 1e3
         assert {found[agent, stage].exec_s for stage in STAGES} == {one.exec_s}
-        spans[agent] = one.exec_s
+        spans[agent] = present(one.exec_s)
     assert outcome.wall_s == max(spans.values())
     assert outcome.wall_s < 0.75 * sum(spans.values()), "they overlap"
 
@@ -152,7 +159,7 @@ def test_an_agent_may_use_a_further_server(run: Run, servers: tuple[str, str]) -
     found = lines(outcome)
     assert {line.outcome for line in found.values()} == {Outcome.OK}
     assert [len(calls_of(url)) - n for url, n in zip(servers, before, strict=True)] == [2, 2]
-    assert [one.server.url for one in outcome.agents] == list(servers)
+    assert [present(one.server).url for one in outcome.agents] == list(servers)
     assert outcome.server is None, "there is no one server"
     assert {agent: found[agent, "report"].server for agent in "AB"} == {"A": None, "B": "b"}
 
@@ -200,20 +207,20 @@ def test_warm_up_and_its_rest_come_before_the_barrier(run: Run) -> None:
     ]
     token_ns = 4 * 10**6
     first_ns = min(call.timing.due_ns for call in calls(outcome))
-    assert first_ns - max(stage.call.timing.end_ns for stage in warmups) >= 1.5 * token_ns
+    assert first_ns - max(present(stage.call).timing.end_ns for stage in warmups) >= 1.5 * token_ns
 
 
 def test_what_a_model_was_loaded_with_is_not_told_of_two_ways_at_once(run: Run) -> None:
     """Ollama shows a model as it was loaded last, whichever agent that was for."""
     same = run(role("A"), role("B"), warmup=1)
-    assert [one.server.context for one in same.agents] != [None, None]
+    assert [present(one.server).context for one in same.agents] != [None, None]
     assert same.server == same.agents[0].server
     two = run(
         role("A", parameters=Parameters(num_ctx=256)), role("B", parameters=Parameters(num_ctx=512)), warmup=1
     )
     for one in two.agents:
-        assert (one.server.context, one.server.vram_bytes) == (None, None)
-        assert one.server.version is not None
+        assert (present(one.server).context, present(one.server).vram_bytes) == (None, None)
+        assert present(one.server).version is not None
 
 
 def test_an_outcome_without_a_measurement_names_all_stages_of_all_agents(
@@ -256,7 +263,8 @@ class Ear(BaseHTTPRequestHandler):
 
 def test_the_persona_is_sent_with_each_call_and_not_with_the_warm_up(spec_of: Callable[..., JobSpec]) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Ear) as server:
-        server.heard = heard = []  # type: ignore[attr-defined]
+        heard: list[dict[str, Any]] = []
+        server.heard = heard  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

@@ -40,11 +40,11 @@ SEEDS = Path(__file__).resolve().parents[4] / "shared" / "seeds"
         ),
     ],
 )
-def test_json_however_it_is_wrapped(text):
+def test_json_however_it_is_wrapped(text: str) -> None:
     assert parse_answer(text) == PARSED
 
 
-def test_json_with_objects_strings_and_raw_line_breaks():
+def test_json_with_objects_strings_and_raw_line_breaks() -> None:
     text = '{"findings": [{"finding": "A b", "evidence": "mean 3"}, 7, null], "recommendations": "- One x\n- Two y"}'
     assert parse_answer(text) == Answer("", ("A b: mean 3",), ("One x", "Two y"))
 
@@ -64,7 +64,7 @@ def test_json_with_objects_strings_and_raw_line_breaks():
         ('{"findings": ["Cut \\', Answer()),
     ],
 )
-def test_json_that_was_cut(text, expected):
+def test_json_that_was_cut(text: str, expected: Answer) -> None:
     assert parse_answer(text) == expected
 
 
@@ -96,7 +96,7 @@ MARKDOWN = """Okay, here's a structured analysis of the data.
 """
 
 
-def test_markdown():
+def test_markdown() -> None:
     answer = parse_answer(MARKDOWN)
     assert answer.findings == (
         "Data Skew: most files are JSON.",
@@ -113,11 +113,11 @@ def test_markdown():
 @pytest.mark.parametrize(
     "heading", ["Key Findings:", "**Findings**", "### Key Performance Findings", "- Key Findings**"]
 )
-def test_headings_of_findings(heading):
+def test_headings_of_findings(heading: str) -> None:
     assert parse_answer(f"{heading}\n- Only one.\n").findings == ("Only one.",)
 
 
-def test_a_label_with_its_item_on_the_same_line():
+def test_a_label_with_its_item_on_the_same_line() -> None:
     answer = parse_answer("**Key Findings:** q4 is fastest.\n**Recommendations:** Use **q4**.")
     assert answer == Answer(answer.analysis, ("q4 is fastest.",), ("Use q4.",))
 
@@ -125,7 +125,7 @@ def test_a_label_with_its_item_on_the_same_line():
 @pytest.mark.parametrize(
     "text", ["", " \n", "<|im_end|>user\n" * 20, "Nothing to report.", "{}", "[]", '{"a": 1}', "null"]
 )
-def test_nothing_found_is_empty(text):
+def test_nothing_found_is_empty(text: str) -> None:
     assert parse_answer(text).findings == parse_answer(text).recommendations == ()
 
 
@@ -145,19 +145,19 @@ def test_nothing_found_is_empty(text):
         "**",
     ],
 )
-def test_headers_and_lead_ins_are_no_findings(leak):
+def test_headers_and_lead_ins_are_no_findings(leak: str) -> None:
     assert parse_answer(json.dumps({"findings": [leak, "Real one."]})).findings == ("Real one.",)
     assert parse_answer(f"## Findings\n- {leak}\n\n## Findings\n- Real one.\n").findings == ("Real one.",)
 
 
-def test_repeated_lines_stand_once_even_across_the_lists():
+def test_repeated_lines_stand_once_even_across_the_lists() -> None:
     answer = parse_answer(
         json.dumps({"findings": ["Same a.", "**same A**"], "recommendations": ["SAME a!", "New b."]})
     )
     assert (answer.findings, answer.recommendations) == (("Same a.",), ("New b.",))
 
 
-def test_control_characters_and_surrogates_are_dropped():
+def test_control_characters_and_surrogates_are_dropped() -> None:
     answer = parse_answer(
         r'{"findings": ["a\u0000b \ud83d c\u202e d<|im_end|>"], "analysis": "x\u001b[0m\ud800"}'
     )
@@ -165,14 +165,14 @@ def test_control_characters_and_surrogates_are_dropped():
     assert answer.analysis == "x [0m"
 
 
-def test_bounds():
+def test_bounds() -> None:
     answer = parse_answer(json.dumps({"findings": [f"{i} " + "x y " * 500 for i in range(50)]}))
     assert len(answer.findings) == MAX_ITEMS
     assert all(len(f) <= MAX_ITEM_CHARS and f.endswith("…") for f in answer.findings)
 
 
 @pytest.mark.parametrize("number", ["000", "001"])
-def test_the_seeds_own_texts_leak_nothing(number):
+def test_the_seeds_own_texts_leak_nothing(number: str) -> None:
     found = sorted(SEEDS.glob(f"{number}*.txt"))
     if not found:
         pytest.skip(f"{SEEDS} holds no {number}*.txt")
@@ -192,7 +192,7 @@ FRAGMENTS = st.sampled_from(
 
 @settings(deadline=None)
 @given(st.one_of(st.text(), st.lists(FRAGMENTS, max_size=40).map("".join)))
-def test_any_text_gives_a_clean_answer(text):
+def test_any_text_gives_a_clean_answer(text: str) -> None:
     answer = parse_answer(text)
     items = [*answer.findings, *answer.recommendations]
     assert len(answer.findings) <= MAX_ITEMS and len(answer.recommendations) <= MAX_ITEMS
@@ -210,7 +210,7 @@ def test_any_text_gives_a_clean_answer(text):
     ["{", "[", '"', "\\", "*", "* ", "#", "# ", "- ", "1.", " ", "\n", "**Findings:** ", '"findings": [', '"findings":["a",',
      '{"findings":', '"analysis": "', "`", "__", ". ", "here is ", "- a:\n", "\t\n", "ok here "],
 )  # fmt: skip
-def test_long_answers_take_linear_time(unit):
+def test_long_answers_take_linear_time(unit: str) -> None:
     text = "## Findings\n- " + unit * (200_000 // len(unit))
     begin = time.process_time()
     parse_answer(text)

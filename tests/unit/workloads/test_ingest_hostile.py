@@ -7,8 +7,9 @@ import os
 import socket
 import threading
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -52,7 +53,7 @@ def read(root: Path) -> Ingested:
         ("a.md", b"\x80", "bad encoding: not UTF-8 at byte 0"),
     ],
 )
-def test_a_bad_file_counts_and_is_named(tmp_path, name, content, reason):
+def test_a_bad_file_counts_and_is_named(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
     (tmp_path / name).write_bytes(content)
     (tmp_path / "good.csv").write_text("x\n1\n2\n")
     got = read(tmp_path)
@@ -62,13 +63,15 @@ def test_a_bad_file_counts_and_is_named(tmp_path, name, content, reason):
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.md"])
-def test_an_empty_file_has_no_table_and_is_no_error(tmp_path, name):
+def test_an_empty_file_has_no_table_and_is_no_error(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"")
     got = read(tmp_path)
     assert (got.result.files_total, got.tables, got.result.unparsed) == (1, (), {})
 
 
-def test_a_large_file_counts_and_is_hashed_but_not_parsed(tmp_path, monkeypatch):
+def test_a_large_file_counts_and_is_hashed_but_not_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "MAX_FILE_BYTES", 10)
     (tmp_path / "a.csv").write_text("x\n" + "1\n" * 10)
     before = read(tmp_path)
@@ -77,7 +80,7 @@ def test_a_large_file_counts_and_is_hashed_but_not_parsed(tmp_path, monkeypatch)
     assert read(tmp_path).corpus_digest != before.corpus_digest
 
 
-def test_all_files_together_are_bounded(tmp_path, monkeypatch):
+def test_all_files_together_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_TOTAL_BYTES", 10)
     for name in ("a", "b", "c"):
         (tmp_path / f"{name}.csv").write_text("x\n1\n2\n")
@@ -144,14 +147,14 @@ def test_the_cells_of_all_files_are_bounded_and_the_facts_are_of_the_same_files(
     ]
 
 
-def test_many_bad_files_are_counted_not_all_named(tmp_path, monkeypatch):
+def test_many_bad_files_are_counted_not_all_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_UNPARSED_NAMED", 2)
     for i in range(5):
         (tmp_path / f"{i}.json").write_text("{")
     assert read(tmp_path).result.unparsed["…"] == "3 more files"
 
 
-def test_links_out_of_the_root_are_not_followed(tmp_path):
+def test_links_out_of_the_root_are_not_followed(tmp_path: Path) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside"
     root.mkdir()
     outside.mkdir()
@@ -162,7 +165,7 @@ def test_links_out_of_the_root_are_not_followed(tmp_path):
     assert read(root).result.files_total == 0
 
 
-def test_a_link_that_takes_a_files_place_after_the_walk_is_not_followed(tmp_path):
+def test_a_link_that_takes_a_files_place_after_the_walk_is_not_followed(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()
     (tmp_path / "secret.csv").write_text("x\n1\n")
@@ -176,7 +179,7 @@ def test_a_link_that_takes_a_files_place_after_the_walk_is_not_followed(tmp_path
     assert got.result.unparsed["root/a.csv"].startswith("can't be read")
 
 
-def test_a_file_that_vanished_is_named(tmp_path):
+def test_a_file_that_vanished_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x\n1\n")
     files = discover([tmp_path])
     (tmp_path / "a.csv").unlink()
@@ -185,7 +188,7 @@ def test_a_file_that_vanished_is_named(tmp_path):
     assert "Latest modified" not in got.result.data_summary
 
 
-def test_names_with_control_characters_and_bad_bytes_can_be_stored(tmp_path):
+def test_names_with_control_characters_and_bad_bytes_can_be_stored(tmp_path: Path) -> None:
     name = os.fsdecode(b"bad\xff\n\x1b[31m.csv")
     (tmp_path / name).write_text("x\n1\n2\n")
     got = read(tmp_path)
@@ -193,7 +196,7 @@ def test_names_with_control_characters_and_bad_bytes_can_be_stored(tmp_path):
     assert "\x1b" not in got.result.data_summary + table_digest(got.tables, got.result.counts, 512)
 
 
-def test_a_kind_without_files_has_its_heading_only(tmp_path):
+def test_a_kind_without_files_has_its_heading_only(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x\n1\n")
     os.utime(tmp_path / "a.csv", (1763146410, 1763146410))
     assert read(tmp_path).result.data_summary == (
@@ -203,19 +206,19 @@ def test_a_kind_without_files_has_its_heading_only(tmp_path):
     assert "... and" not in read(tmp_path).result.data_summary
 
 
-def test_utf16_as_powershell_writes_it_is_read(tmp_path):
+def test_utf16_as_powershell_writes_it_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("x;y\r\n1;2\r\n".encode("utf-16"))
     (table,) = read(tmp_path).tables
     assert [(c.name, c.cells) for c in table.columns] == [("x", ["1"]), ("y", ["2"])]
 
 
-def test_files_whose_names_differ_in_case_only_have_one_order(tmp_path):
+def test_files_whose_names_differ_in_case_only_have_one_order(tmp_path: Path) -> None:
     for name in ("b.md", "A.md", "a.md"):
         (tmp_path / name).write_text(name)
     assert [f.path.name for f in discover([tmp_path])] == ["A.md", "a.md", "b.md"]
 
 
-def test_a_root_seen_through_two_paths_counts_once(tmp_path):
+def test_a_root_seen_through_two_paths_counts_once(tmp_path: Path) -> None:
     real = tmp_path / "real" / "sub"
     real.mkdir(parents=True)
     (real / "a.csv").write_text("x\n1\n")
@@ -307,13 +310,13 @@ def test_a_folder_that_becomes_a_link_during_the_walk_is_not_entered(
     (outside / "secret.csv").write_text("x\n1\n")
     opened = os.open
 
-    def swap(path, *arguments, **options):
+    def swap(path: str, *arguments: Any, **options: Any) -> int:
         if path == "sub":
             (root / "sub").rmdir()
             (root / "sub").symlink_to(outside, target_is_directory=True)
         return opened(path, *arguments, **options)
 
-    monkeypatch.setattr(corpus_module.os, "open", swap)
+    monkeypatch.setattr("os.open", swap)
     with pytest.raises(OSError, match=r"root/sub"):
         discover([root])
 
@@ -377,26 +380,26 @@ def test_a_folder_of_a_million_names_is_given_up_at_the_bound(
         name = "x.bin"
 
         @staticmethod
-        def is_dir(**_):
+        def is_dir(**_: Any) -> bool:
             return False
 
     class Endless:
         listed = 0
 
-        def __enter__(self):
+        def __enter__(self) -> Endless:
             return self
 
-        def __exit__(self, *_):
+        def __exit__(self, *_: object) -> None:
             pass
 
-        def __iter__(self):
+        def __iter__(self) -> Endless:
             return self
 
-        def __next__(self):
+        def __next__(self) -> type[Entry]:
             Endless.listed += 1
             return Entry
 
-    monkeypatch.setattr(corpus_module.os, "scandir", lambda _: Endless())
+    monkeypatch.setattr("os.scandir", lambda _: Endless())
     with pytest.raises(CorpusTooLarge, match="more than 1000000 names"):
         discover([tmp_path])
     assert Endless.listed == corpus_module.MAX_ENTRIES + 1
@@ -411,7 +414,7 @@ def test_a_file_that_grows_while_it_is_read_is_given_up(
     files = discover([tmp_path])
     grown = threading.Event()
 
-    def chunks(stream):
+    def chunks(stream: BinaryIO) -> Iterator[bytes]:
         with path.open("ab") as file:
             file.write(b"1\n" * (1 << 20))
         grown.set()

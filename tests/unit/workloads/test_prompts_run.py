@@ -6,6 +6,7 @@ import asyncio
 import json
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,7 +93,7 @@ async def test_texts_are_not_kept_but_their_facts() -> None:
 
 
 @pytest.mark.parametrize("load", [{"concurrency": 2}, {"rate": 50.0}])
-async def test_a_duration_ends_a_load(load: dict[str, float]) -> None:
+async def test_a_duration_ends_a_load(load: dict[str, Any]) -> None:
     done = await run(job({"duration": 0.5}, **load))
     each = requests(done)
     assert 10 <= len(each) <= 60

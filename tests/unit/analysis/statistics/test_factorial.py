@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from scipy import stats
 
 from analysis.statistics import factorial
 from analysis.statistics.additive import Additive, Term
-from analysis.statistics.factorial import Design, Noise, analyse, beyond_noise, p_of
+from analysis.statistics.factorial import Design, Factorial, Noise, analyse, beyond_noise, p_of
+from tests.support.present import present
 
 
 def crossed(*sizes: int) -> tuple[np.ndarray, ...]:
@@ -20,11 +22,13 @@ def crossed(*sizes: int) -> tuple[np.ndarray, ...]:
     )
 
 
-def of_runs(table: np.ndarray, *sizes: int):
+def of_runs(table: np.ndarray, *sizes: int) -> Factorial:
     """Analyse (cells, runs) figures."""
     values, n = table.ravel(), table.shape[1]
     fit = Additive(values, np.repeat(np.arange(table.shape[0]), n), {})
-    return analyse(fit.means, fit.counts, Design(crossed(*sizes)), Noise(fit.mean_square, fit.error_df))
+    return analyse(
+        fit.means, fit.counts, Design(crossed(*sizes)), Noise(present(fit.mean_square), fit.error_df)
+    )
 
 
 def test_one_axis_is_scipys_one_way_anova() -> None:
@@ -50,13 +54,13 @@ def test_all_terms_and_the_noise_are_the_total() -> None:
     table = np.random.default_rng(2).normal(size=(24, 3))
     made = of_runs(table, 2, 3, 4)
     terms = [*made.axes, *made.interactions.values(), made.higher]
-    noise = made.noise.mean_square * made.noise.df
+    noise = present(made.noise).mean_square * present(made.noise).df
     assert sum(term.ss for term in terms) + noise == pytest.approx(np.sum((table - table.mean()) ** 2))
-    assert sum(term.df for term in terms) + made.noise.df == 71
+    assert sum(term.df for term in terms) + present(made.noise).df == 71
     assert made.higher.df == 1 * 2 * 3
 
 
-def test_the_closed_form_is_least_squares(monkeypatch) -> None:
+def test_the_closed_form_is_least_squares(monkeypatch: pytest.MonkeyPatch) -> None:
     codes = crossed(3, 2, 4)
     cells = np.random.default_rng(3).normal(size=24)
     counts, noise = np.full(24, 3.0), Noise(0.5, 48)
@@ -78,11 +82,13 @@ def test_missing_combinations_are_type_2() -> None:
     codes = tuple(axis[kept] for axis in crossed(3, 2, 4))
     cells = rng.normal(size=19)
     made = analyse(cells, np.full(19, 2.0), Design(codes), Noise(1.0, 19))
-    columns = {(i,): np.eye(axis.max() + 1)[axis] for i, axis in enumerate(codes)}
+    columns: dict[tuple[int, ...], np.ndarray] = {
+        (i,): np.eye(axis.max() + 1)[axis] for i, axis in enumerate(codes)
+    }
     for i, j in itertools.combinations(range(3), 2):
         columns[i, j] = (columns[i,][:, :, None] * columns[j,][:, None, :]).reshape(19, -1)
 
-    def left(names) -> tuple[float, int]:
+    def left(names: Iterable[tuple[int, ...]]) -> tuple[float, int]:
         x = np.hstack([np.ones((19, 1)), *(columns[name] for name in names)])
         fitted = x @ np.linalg.lstsq(x, cells, rcond=None)[0]
         return float(np.sum((cells - fitted) ** 2)), int(np.linalg.matrix_rank(x))
@@ -107,15 +113,15 @@ def test_one_run_a_cell_takes_the_highest_order_for_the_noise() -> None:
     rng = np.random.default_rng(5)
     of_three = analyse(rng.normal(size=12), np.ones(12), Design(crossed(2, 3, 2)), None)
     assert of_three.noise_from_cells
-    assert (of_three.noise.df, len(of_three.interactions)) == (2, 3)
+    assert (present(of_three.noise).df, len(of_three.interactions)) == (2, 3)
     of_two = analyse(rng.normal(size=6), np.ones(6), Design(crossed(2, 3)), None)
-    assert (of_two.noise.df, len(of_two.interactions)) == (2, 0)
+    assert (present(of_two.noise).df, len(of_two.interactions)) == (2, 0)
     of_one = analyse(rng.normal(size=3), np.ones(3), Design(crossed(3)), None)
     assert of_one.noise is None
     assert of_one.levels[0][0].half_width is None
 
 
-def test_too_many_pairs_of_values_are_not_fitted(monkeypatch) -> None:
+def test_too_many_pairs_of_values_are_not_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(factorial, "MAX_COLUMNS", 10)
     codes = tuple(axis[1:] for axis in crossed(4, 4))
     assert Design(codes).pairs == ()
@@ -130,8 +136,8 @@ def test_epsilon_squared_of_nothing_is_0_on_average() -> None:
         table = rng.normal(size=(6, 4))
         made = of_runs(table, 6)
         term, noise = made.axes[0], made.noise
-        found.append((term.ss - term.df * noise.mean_square) / np.sum((table - table.mean()) ** 2))
-        assert beyond_noise(term, noise) >= 0
+        found.append((term.ss - term.df * present(noise).mean_square) / np.sum((table - table.mean()) ** 2))
+        assert beyond_noise(term, present(noise)) >= 0
     assert np.mean(found) == pytest.approx(0, abs=0.04)
 
 

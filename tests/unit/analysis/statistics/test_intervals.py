@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from random import Random
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from analysis.statistics.intervals import (
 )
 from analysis.statistics.resamples import resampled_sums
 from benchmarks.statistics.coverage import MEAN, MEDIAN, coverage, draw
-from benchmarks.statistics.distributions import bimodal, lognormal, normal
+from benchmarks.statistics.distributions import Distribution, bimodal, lognormal, normal
 
 values = st.integers(-10_000, 10_000).map(lambda number: number / 8)
 few = st.lists(values, min_size=2, max_size=BOOTSTRAP_FROM - 1)
@@ -61,10 +62,7 @@ def test_equal_values_show_no_certainty_of_the_mean() -> None:
 def test_t_is_scipys(sample: list[float]) -> None:
     low, high = stats.t.interval(0.95, len(sample) - 1, np.mean(sample), stats.sem(sample))
     found = t_interval(sample)
-    assert (found.low, found.high) == (
-        pytest.approx(low, rel=1e-6, abs=1e-6),
-        pytest.approx(high, rel=1e-6, abs=1e-6),
-    )
+    assert (found.low, found.high) == pytest.approx((low, high), rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize("n", [8, 12, 30])
@@ -90,15 +88,12 @@ def test_the_same_numbers_on_every_machine() -> None:
     sample = [101.2, 99.7, 100.4, 98.9, 100.9, 103.3, 99.1, 100.0, 100.6, 99.5]
     found = mean_interval(sample)
     assert found is not None
-    assert (found.low, found.high) == (
-        pytest.approx(99.67, abs=1e-9),
-        pytest.approx(101.64062481359473, abs=1e-9),
-    )
+    assert (found.low, found.high) == pytest.approx((99.67, 101.64062481359473), abs=1e-9)
 
 
 @settings(max_examples=40)
 @given(spread, st.randoms(use_true_random=False))
-def test_order_does_not_matter(sample: list[float], random) -> None:
+def test_order_does_not_matter(sample: list[float], random: Random) -> None:
     shuffled = list(sample)
     random.shuffle(shuffled)
     assert mean_interval(shuffled) == mean_interval(sample)
@@ -152,7 +147,7 @@ def test_large_samples_are_resampled_in_parts(n: int) -> None:
 def test_median_interpolates_between_order_statistics(n: int, low: float, high: float) -> None:
     found = median_interval([float(value) for value in range(n)])
     assert found is not None
-    assert (found.low, found.high) == (pytest.approx(low, abs=1e-3), pytest.approx(high, abs=1e-3))
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-3)
     assert MEDIAN_FROM == 6
 
 
@@ -161,7 +156,7 @@ def test_median_interpolates_between_order_statistics(n: int, low: float, high: 
     [(normal(0.01), n) for n in (3, 5, 10, 30)] + [(lognormal(0.1), 10), (bimodal(4), 10)],
     ids=lambda value: getattr(value, "name", value),
 )
-def test_the_means_interval_holds_what_it_says(distribution, n: int) -> None:
+def test_the_means_interval_holds_what_it_says(distribution: Distribution, n: int) -> None:
     found = coverage(MEAN["Chimera"], draw(distribution, n, samples=600), distribution.mean)
     assert found.none == 0
     assert found.fraction is not None
@@ -170,7 +165,7 @@ def test_the_means_interval_holds_what_it_says(distribution, n: int) -> None:
 
 @pytest.mark.parametrize("distribution", [normal(0.01), lognormal(1), bimodal(8)], ids=lambda d: d.name)
 @pytest.mark.parametrize("n", [6, 10, 30])
-def test_the_medians_interval_holds_what_it_says(distribution, n: int) -> None:
+def test_the_medians_interval_holds_what_it_says(distribution: Distribution, n: int) -> None:
     found = coverage(MEDIAN["Chimera"], draw(distribution, n, samples=1000), distribution.median)
     assert found.fraction is not None
     assert 0.94 - 3 * found.error <= found.fraction <= 0.96 + 3 * found.error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -36,7 +38,7 @@ def test_lies_within_the_values(values: list[float], q: float) -> None:
 
 
 @given(samples, fractions, st.randoms(use_true_random=False))
-def test_order_does_not_matter(values: list[float], q: float, random) -> None:
+def test_order_does_not_matter(values: list[float], q: float, random: Random) -> None:
     shuffled = list(values)
     random.shuffle(shuffled)
     assert quantile(shuffled, q) == quantile(values, q)

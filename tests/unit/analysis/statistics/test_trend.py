@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ BEGIN = datetime(2026, 11, 20, tzinfo=UTC)
 series = st.lists(st.integers(-50, 50).map(float), min_size=5, max_size=30)
 
 
-def run(number: int, speed: float | None, **fields) -> RunFigures:
+def run(number: int, speed: float | None, **fields: Any) -> RunFigures:
     base = {"complete": True, "calls": 2, "valid_calls": 2, "ttft_ms": None}
     return RunFigures(run=number, throughput_tok_s=speed, **(base | fields))
 
@@ -37,7 +39,7 @@ def test_p_is_kendalls(n: int) -> None:
 
 @pytest.mark.parametrize("values", [[0, 0, 0, 1, 1], [1, 1, 2, 2, 3, 3], [2, 1, 2, 3, 3, 2], [5, 5, 5, 5, 5]])
 def test_p_is_exact_where_values_are_equal(values: list[int]) -> None:
-    def score(order) -> int:
+    def score(order: Iterable[int]) -> int:
         return sum(int(np.sign(b - a)) for a, b in itertools.combinations(order, 2))
 
     scores = [abs(score(order)) for order in itertools.permutations(values)]
@@ -67,7 +69,8 @@ def test_the_sign_of_the_values_and_of_time_is_the_slopes(values: list[float]) -
     for turned in ([-value for value in values], values[::-1]):
         other = slope(turned)
         assert other is not None
-        assert (other.per_step, other.p) == (pytest.approx(-found.per_step), found.p)
+        assert other.per_step == pytest.approx(-found.per_step)
+        assert other.p == found.p
 
 
 @settings(max_examples=60)
@@ -76,7 +79,8 @@ def test_p_does_not_depend_on_the_unit(values: list[float], shift: int, factor: 
     before, after = slope(values), slope([factor * value + shift for value in values])
     assert before is not None
     assert after is not None
-    assert (after.per_step, after.p) == (pytest.approx(factor * before.per_step), before.p)
+    assert after.per_step == pytest.approx(factor * before.per_step)
+    assert after.p == before.p
 
 
 def test_at_most_five_of_a_hundred_steady_series_trend() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from producer.cli.command import Command
 
-class SeveralPaths(click.Command):
+
+class SeveralPaths(Command):
     """A command whose ``--paths`` takes all that follows up to the next option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
