@@ -43,6 +43,13 @@ def percent(ratio: float | None) -> str:
     return ABSENT if ratio is None else f"{ratio * 100:.1f}%"
 
 
+def two_digits(percent: float) -> str:
+    """Return a percentage of 0 or more by two significant digits, never as a power of ten; what is but rounding is 0."""
+    if percent < 1e-6:
+        return "0"
+    return f"{percent:.0f}" if percent >= 10 else f"{percent:.2g}"
+
+
 def decimals(interval: Interval | None) -> int:
     """Return the decimals that an estimate with this interval can carry."""
     half = 0.0 if interval is None else (interval.high - interval.low) / 2

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from analysis.findings.phrases import detectable_words, difference, mention, mentions, several_agents
+from analysis.formatting import two_digits
 from analysis.models import Ranked, RankingRule, SweepFloor
 from analysis.ranking import TOGETHER
 from analysis.statistics.comparison import MIN_RUNS
@@ -121,7 +122,7 @@ def _not_told_apart(what: str, entries: Sequence[Ranked], floor: SweepFloor | No
     names = _one_of(entries, several)
     match what:
         case "below the floor":
-            limit = f" ({floor.rate_percent:.2g} %)" if floor is not None else ""
+            limit = f" ({two_digits(floor.rate_percent)} %)" if floor is not None else ""
             return f"no difference between it and {names}: it is below the client's measurement floor{limit}"
         case "no difference shown":
             known = [

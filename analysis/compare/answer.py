@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from analysis.compare.gates import is_tested
 from analysis.compare.models import ComparisonOfResults
-from analysis.formatting import plural
+from analysis.formatting import plural, two_digits
 from analysis.metrics import METRICS, Metric
 from analysis.models import Comparison, Verdict
 
@@ -76,12 +76,8 @@ def _range(percents: Sequence[float]) -> str:
     """Two significant digits: intervals stand in the table."""
     if not percents:
         return ""
-    low, high = _digits(min(percents)), _digits(max(percents))
+    low, high = two_digits(min(percents)), two_digits(max(percents))
     return f"an estimated {low} % " if low == high else f"an estimated {low} to {high} % "
-
-
-def _digits(percent: float) -> str:
-    return f"{percent:.0f}" if percent >= 10 else f"{percent:.2g}"
 
 
 def _name(metric: Metric) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from analysis.design.fixed import missing_blocks
 from analysis.design.protocol import Block, Decision, Known, Measured, Request
 from analysis.design.reached import known_values, precision, value_of
+from analysis.formatting import two_digits
 from analysis.metrics import BY_KEY
 from analysis.models import OverRuns, RunFigures
 from analysis.models.statistics import Precision
@@ -184,4 +185,4 @@ def _reached(entry: Precision) -> str:
     if entry.reached_percent is None:
         return f"{short} not known to ±{entry.target_percent:g} % yet"
     sign = "≤" if entry.reached else ">"
-    return f"{short} ±{entry.reached_percent:.2g} % {sign} {entry.target_percent:g} %"
+    return f"{short} ±{two_digits(entry.reached_percent)} % {sign} {entry.target_percent:g} %"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from analysis.comparisons import ALPHA
 from analysis.findings.phrases import listed, mention, several_agents, share, some, verdict_words
 from analysis.findings.planning import runs_to_show
-from analysis.formatting import mean_interval, p_words, plural
+from analysis.formatting import mean_interval, p_words, plural, two_digits
 from analysis.metrics import BY_KEY, ENERGY, THROUGHPUT, TTFT, UNGROUNDED, Metric
 from analysis.models import (
     AxisEffect,
@@ -295,7 +295,7 @@ def _axis_words(axis: AxisEffect) -> str:
     explains = "" if axis.share is None else f" explains {share(axis.share)} of the variance between runs"
     within = []
     if axis.largest_percent is not None:
-        within.append(f"largest difference {axis.largest_percent:.2g} %")
+        within.append(f"largest difference {two_digits(axis.largest_percent)} %")
     p = _p(axis)
     if p is not None:
         within.append(f"adjusted {p_words(p)}" if axis.p_holm is not None else p_words(p))
@@ -339,7 +339,7 @@ def _tune(axis: AxisEffect, metric: Metric, pairs: Sequence[InteractionEffect]) 
 def _seen(name: str, all_effects: Sequence[MainEffects]) -> str:
     """``temperature: largest difference 0.87 % (Throughput), 0.48 % (TTFT)``."""
     parts = [
-        f"{axis.largest_percent:.2g} % ({BY_KEY[effects.metric].title})"
+        f"{two_digits(axis.largest_percent)} % ({BY_KEY[effects.metric].title})"
         for effects in all_effects
         for axis in effects.axes
         if axis.axis == name and axis.largest_percent is not None and _p(axis) is not None

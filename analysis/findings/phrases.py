@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from analysis.formatting import ends, p_words, signed
+from analysis.formatting import ends, p_words, signed, two_digits
 from analysis.metrics import BY_KEY
 from analysis.models import Comparison
 
@@ -86,7 +86,7 @@ def detectable_words(percent: float) -> str:
     """What could have been shown; of what is beyond all that could be, only that."""
     if percent > MOST_DETECTABLE:
         return f"only a true difference of more than {MOST_DETECTABLE} % would have been shown"
-    return f"a true difference of {percent:.2g} % would have been shown with a probability of 80 %"
+    return f"a true difference of {two_digits(percent)} % would have been shown with a probability of 80 %"
 
 
 def verdict_words(comparison: Comparison) -> str:

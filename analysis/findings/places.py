@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analysis.findings.phrases import configs, first_of, listed, mention, several_agents, share, some
-from analysis.formatting import ends, p_words, plural
+from analysis.formatting import ends, p_words, plural, two_digits
 from analysis.metrics import BY_KEY, THROUGHPUT
 from analysis.models import ConfigurationSummary, Finding, HostEffects, SlotEffect, SweepSummary
 
@@ -191,5 +191,5 @@ def _share(effects: HostEffects) -> str:
     metric = BY_KEY[effects.metric].title
     return (
         f"{metric}: slots explain {share(effects.variance_share)} of the variance between runs of one configuration "
-        f"(sd between slots {effects.sd_percent:.2g} % of the mean)"
+        f"(sd between slots {two_digits(effects.sd_percent)} % of the mean)"
     )

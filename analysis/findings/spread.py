@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.findings.phrases import configs, first_of, mention, several_agents, share
 from analysis.findings.planning import runs_for_interval
-from analysis.formatting import mean_interval, p_words, plural, signed
+from analysis.formatting import mean_interval, p_words, plural, signed, two_digits
 from analysis.metrics import BY_KEY, THROUGHPUT, TTFT, Metric
 from analysis.models import ConfigurationSummary, Finding, Severity, SweepSummary, Trend
 from analysis.samples import sample
@@ -245,7 +245,7 @@ def not_precise(summary: SweepSummary) -> Iterator[Finding]:
                     + (
                         "nothing: too few runs"
                         if p.reached_percent is None
-                        else f"± {p.reached_percent:.2g} %"
+                        else f"± {two_digits(p.reached_percent)} %"
                     )
                     for c, p in found
                 ]

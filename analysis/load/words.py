@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analysis.formatting import decimals, ends, plural
+from analysis.formatting import decimals, ends, plural, two_digits
 from analysis.load.bounds import within
 from analysis.models.load import Knee, LoadConfiguration, Over, Saturation
 from contracts.workloads import Slo
@@ -144,4 +144,4 @@ def _every(s: Saturation) -> str:
 def _power(knee: Knee) -> str:
     if knee.detectable_percent is None:
         return ""
-    return f" (a true growth of {knee.detectable_percent:.2g} % to the next load would have been shown with a probability of 80 %)"
+    return f" (a true growth of {two_digits(knee.detectable_percent)} % to the next load would have been shown with a probability of 80 %)"

@@ -40,12 +40,17 @@ def wait_for(condition: Callable[[], Any], *, seconds: float = 60.0, what: str =
     raise AssertionError(f"not within {seconds:g} s: {what or condition}")
 
 
+def is_covered() -> bool:
+    """Return whether the tests run under coverage."""
+    return coverage is not None and coverage.Coverage.current() is not None
+
+
 def measured(*arguments: str) -> list[str]:
     """Return the arguments of an interpreter that runs ``-m MODULE …``: under coverage, where the tests are.
 
     Not for processes that measure: a slot's worker and model servers would be slowed down.
     """
-    if coverage is None or coverage.Coverage.current() is None:
+    if not is_covered():
         return [*arguments]
     options = [f"--rcfile={ROOT / 'pyproject.toml'}", f"--data-file={ROOT / '.coverage'}"]
     return ["-m", "coverage", "run", *options, *arguments]
@@ -117,7 +122,10 @@ class Cluster:
 
     def stop(self) -> None:
         for child in reversed(self._children):
-            child.stop_now()
+            if is_covered() and child.name == "aggregator":
+                child.stop(signal.SIGTERM, seconds=10)  # what is killed does not tell what it has run
+            else:
+                child.stop_now()
 
     def python(self, name: str, *arguments: str) -> Child:
         environment = {BROKER: self.url, "COLUMNS": "200"}

@@ -8,6 +8,7 @@ from typing import get_args
 
 from analysis.comparisons import RULE
 from analysis.findings.phrases import MOST_DETECTABLE, several_agents, some
+from analysis.formatting import two_digits
 from analysis.metrics import BY_KEY, METRICS
 from analysis.models import Comparison, SweepSummary, Verdict
 from analysis.rendering.document import Block, Paragraph, Row, Section, Table
@@ -76,7 +77,7 @@ def _detectable(c: Comparison) -> str:
         return ABSENT
     if c.detectable_percent > MOST_DETECTABLE:
         return f"> {MOST_DETECTABLE} %"
-    return f"{c.detectable_percent:.2g} %"
+    return f"{two_digits(c.detectable_percent)} %"
 
 
 def _blocks(summary: SweepSummary, baseline: str) -> Iterator[Block]:

@@ -12,7 +12,7 @@ from analysis import floor as floor_words
 from analysis.compare import conditions, gates, matching
 from analysis.compare.answer import answer
 from analysis.compare.models import ComparisonOfResults, Gate, Unmatched
-from analysis.formatting import ABSENT, MINUS, decimals, ends, p_value, plural, signed, utc
+from analysis.formatting import ABSENT, MINUS, decimals, ends, p_value, plural, signed, two_digits, utc
 from analysis.metrics import BY_KEY
 from analysis.models import Comparison, Verdict
 from analysis.rendering.document import (
@@ -318,7 +318,7 @@ def _four_digits(number: float) -> str:
 def _why(c: Comparison, unit: str) -> str:
     parts = [c.why] if c.why else []
     if c.verdict == "no difference shown" and c.detectable_percent is not None:
-        parts.append(f"{c.detectable_percent:.2g} % would have been shown")
+        parts.append(f"{two_digits(c.detectable_percent)} % would have been shown")
     if c.verdict == "below the floor" and c.floor is not None:
         parts.append(f"floor {c.floor:.2g} {unit}")
     return "; ".join(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analysis.findings.phrases import several_agents
-from analysis.formatting import MINUS
+from analysis.formatting import MINUS, two_digits
 from analysis.metrics import BY_KEY
 from analysis.models import AxisEffect, AxisLevel, MainEffects, SweepSummary
 from analysis.rendering.document import Block, Bullet, Bullets, Paragraph, Row, Section, Table
@@ -60,7 +60,7 @@ def _axes(summary: SweepSummary) -> Iterator[Block]:
 
 def _axis(axis: AxisEffect) -> Row:
     name = f"{axis.axis} (inert)" if axis.inert else axis.axis
-    largest = ABSENT if axis.largest_percent is None else f"{axis.largest_percent:.2g}"
+    largest = ABSENT if axis.largest_percent is None else two_digits(axis.largest_percent)
     return Row(
         (
             name,

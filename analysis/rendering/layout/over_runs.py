@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analysis.formatting import two_digits
 from analysis.metrics import BY_KEY, METRICS
 from analysis.models import ConfigurationSummary, ConfigurationTrend, Precision, StageOverRuns
 from analysis.rendering.document import Block, Bullet, Bullets, Paragraph, Row, Section, Table
@@ -176,5 +177,5 @@ def _precision(entry: Precision) -> Bullet:
     if entry.reached_percent is None:
         said = "too few runs to tell"
     else:
-        said = f"{'reached' if entry.reached else 'not reached:'} ± {entry.reached_percent:.2g} %"
+        said = f"{'reached' if entry.reached else 'not reached:'} ± {two_digits(entry.reached_percent)} %"
     return Bullet(f"asked ± {entry.target_percent:g} %, {said}", BY_KEY[entry.metric].title)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.formatting import decimals, ends, mean_interval, p_value, p_words, signed
+from analysis.formatting import decimals, ends, mean_interval, p_value, p_words, signed, two_digits
 from analysis.statistics.description import Description
 from analysis.statistics.interval import Interval
 
@@ -32,6 +32,22 @@ def described(mean: float, low: float, high: float) -> Description:
 )
 def test_two_digits_of_the_half_width(half: float, places: int) -> None:
     assert decimals(Interval(low=-half, high=half, method="t")) == places
+
+
+@pytest.mark.parametrize(
+    ("percent", "shown"),
+    [
+        (2.2e-14, "0"),
+        (0.0, "0"),
+        (0.0123, "0.012"),
+        (9.87, "9.9"),
+        (12.3, "12"),
+        (300.0, "300"),
+        (1234.5, "1234"),
+    ],
+)
+def test_a_percentage_is_no_power_of_ten(percent: float, shown: str) -> None:
+    assert two_digits(percent) == shown
 
 
 def test_a_mean_with_its_interval() -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -56,7 +59,8 @@ def test_progress_by_configuration_and_slot_with_the_time_left(store: Store) -> 
     assert first.startswith("test x1 · running · jobs 4/9 · 1 running · 1 failed (1 timeout) · ETA 0:")
     assert "  temperature=0.0: 2/3 · 1 failed · 2.05 s a job" in rest
     assert "  temperature=0.1: 1/3 · 1 running · 2.20 s a job" in rest
-    assert "slot g0 (pool test): measuring test / temperature=0.1 / run 2 for 0:00 · 4 jobs measured" in rest
+    measures = r"slot g0 \(pool test\): measuring test / temperature=0.1 / run 2 for 0:\d\d · 4 jobs measured"
+    assert [line for line in rest if re.fullmatch(measures, line)]
     assert "slot g1 (pool test): free · 0 jobs measured · 1 waiting for it" in rest
     assert "queues: chimera.pool.test 3, chimera.aggregate 0" in rest
     assert "elsewhere" not in text
@@ -197,10 +201,12 @@ def test_no_control_character_reaches_the_terminal(store: Store, redis_url: str)
     store.tell("x1", HOSTILE)
     store.set_problem("x1", HOSTILE)
     for terminal in (False, True):
-        for as_json in (False, True):
-            _, text = asked(redis_url, terminal=terminal, as_json=as_json)
+        for json_asked in (False, True):
+            _, text = asked(redis_url, terminal=terminal, as_json=json_asked)
             assert "owned" in text
-            assert not [c for c in text if c != "\n" and (not c.isprintable() or c in "\x9b\u202e")], as_json
+            assert not [c for c in text if c != "\n" and (not c.isprintable() or c in "\x9b\u202e")], (
+                json_asked
+            )
 
 
 def test_nothing_runs(store: Store, redis_url: str) -> None:
@@ -238,6 +244,12 @@ def test_an_execution_is_found_by_its_sweep_file_by_its_name_and_by_itself(
         asked(redis_url, as_json=True, watch=True)
 
 
+def slept_by(monkeypatch: pytest.MonkeyPatch, sleep: Callable[[float], object]) -> None:
+    """Have the watching sleep by a function of the test's, and no thread beside it."""
+    clock = SimpleNamespace(sleep=sleep, monotonic=time.monotonic)
+    monkeypatch.setattr("producer.status.time", clock)
+
+
 def test_watching_ends_with_the_execution(
     store: Store, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,7 +265,7 @@ def test_watching_ends_with_the_execution(
         if looks == 3:
             store.set_finished("x1")
 
-    monkeypatch.setattr("producer.status.time.sleep", sleep)
+    slept_by(monkeypatch, sleep)
     code, text = asked(redis_url, watch=True)
     assert (code, looks) == (0, 3)
     assert [line.partition(" ")[2] for line in text.splitlines() if "note" in line] == [
@@ -270,7 +282,7 @@ def test_a_terminal_is_watched_until_the_end_or_until_ctrl_c(
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("producer.status.time.sleep", interrupt)
+    slept_by(monkeypatch, interrupt)
     code, text = asked(redis_url, watch=True, terminal=True)
     assert code == 0 and "no longer watched; what runs goes on" in text and "temperature=0.0" in text
 
@@ -288,7 +300,7 @@ def test_an_outage_is_waited_out(store: Store, redis_url: str, monkeypatch: pyte
 
     monkeypatch.setattr(Watcher, "look", look)
     sleeps = iter([None, None, lambda: store.set_finished("x1")])
-    monkeypatch.setattr("producer.status.time.sleep", lambda _: (then := next(sleeps)) and then())
+    slept_by(monkeypatch, lambda _: (then := next(sleeps)) and then())
     code, text = asked(redis_url, watch=True)
     assert code == 0
     assert text.count("Redis is away") == 1 and text.count("Redis is back") == 1

@@ -214,4 +214,4 @@ def test_long_answers_take_linear_time(unit: str) -> None:
     text = "## Findings\n- " + unit * (200_000 // len(unit))
     begin = time.process_time()
     parse_answer(text)
-    assert time.process_time() - begin < 2
+    assert time.process_time() - begin < 10  # quadratic would be minutes

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from analysis.formatting import two_digits
 from analysis.metrics import THROUGHPUT, TTFT, Metric
 from analysis.models import RunFigures, SweepSummary
 from analysis.rendering.charts.drawing import Axis, Dot, Lane, RowOfLanes, Rows, Series
@@ -75,7 +76,7 @@ def _chart(summary: SweepSummary, metric: Metric) -> tuple[Chart, ...]:
     )
     text = (
         f"One dot a run, one band a configuration. The line is the mean of its complete runs (at the right); a band's "
-        f"edges are {reach:.2g} % above and below it, the same for all bands. Marked: {special or 'none'}."
+        f"edges are {two_digits(reach)} % above and below it, the same for all bands. Marked: {special or 'none'}."
     )
     rows = tuple(
         RowOfLanes(
