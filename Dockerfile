@@ -4,10 +4,11 @@
 FROM python:3.13.13-slim-bookworm AS build
 WORKDIR /build
 COPY requirements/runtime.lock requirements/build.in requirements/
-# pip compiles what it installs: the file systems of the containers are read-only. Its cache stays in this stage.
+# The environment gets no pip: the base image's installs into it, and compiles, for the containers' file systems are read-only.
+# Its cache stays in this stage.
 # hadolint ignore=DL3042
-RUN python -m venv /opt/chimera \
-    && /opt/chimera/bin/pip install --disable-pip-version-check --require-hashes --only-binary :all: \
+RUN python -m venv --without-pip /opt/chimera \
+    && pip --python /opt/chimera/bin/python install --disable-pip-version-check --require-hashes --only-binary :all: \
        --requirement requirements/runtime.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY contracts/ contracts/
@@ -18,9 +19,8 @@ COPY worker/ worker/
 COPY benchmarks/ benchmarks/
 # What builds the wheel stands in the lock file, too; it is not needed after that.
 # hadolint ignore=DL3042
-RUN /opt/chimera/bin/pip install --disable-pip-version-check --no-deps --no-build-isolation . \
-    && /opt/chimera/bin/pip uninstall --yes --requirement requirements/build.in \
-    && /opt/chimera/bin/pip uninstall --yes pip
+RUN pip --python /opt/chimera/bin/python install --disable-pip-version-check --no-deps --no-build-isolation . \
+    && pip --python /opt/chimera/bin/python uninstall --yes --requirement requirements/build.in
 
 FROM python:3.13.13-slim-bookworm AS runtime
 RUN groupadd --gid 10001 chimera \

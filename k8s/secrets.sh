@@ -31,7 +31,8 @@ cp "$acl" users.acl
 for role in admin producer aggregator worker flower; do
   password=$(openssl rand -hex 24)
   hash=$(printf %s "$password" | openssl dgst -sha256 -r | cut -d' ' -f1)
-  sed "s/#SHA256_OF_${role^^}_PASSWORD/#$hash/" users.acl > users.new && mv users.new users.acl
+  # Not ${role^^}: macOS' bash does not know it.
+  sed "s/#SHA256_OF_$(printf %s "$role" | tr a-z A-Z)_PASSWORD/#$hash/" users.acl > users.new && mv users.new users.acl
   printf '%s://chimera-%s:%s@redis:6379/0' "$scheme" "$role" "$password" > "$role"
   if [ "$role" = admin ]; then printf %s "$password" > admin; fi
 done
@@ -43,11 +44,12 @@ for role in producer aggregator worker flower; do secret "broker-$role" "url=$ro
 secret flower-auth auth
 
 [ "$scheme" = rediss ] || exit 0
+# Python 3.13 and newer refuse an authority that does not say what its key is for, and a certificate that does not name it.
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=chimera \
-  -keyout ca.key -out ca.crt 2>/dev/null
+  -addext keyUsage=critical,keyCertSign,cRLSign -keyout ca.key -out ca.crt 2>/dev/null
 certificate() { # name, subject alternative names
   openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$1" -keyout tls.key -out tls.csr 2>/dev/null
-  printf 'subjectAltName=%s\n' "$2" > tls.ext
+  printf 'subjectAltName=%s\nauthorityKeyIdentifier=keyid\n' "$2" > tls.ext
   openssl x509 -req -in tls.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 365 -extfile tls.ext -out tls.crt 2>/dev/null
   secret "$1-tls" ca.crt tls.crt tls.key
 }

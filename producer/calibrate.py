@@ -95,6 +95,7 @@ def _send(app: Celery, slot: SlotStatus) -> str:
             task_id=task_id,
             queue=slot_queue(slot.slot),
             expires=WAIT_S,
+            ignore_result=True,  # else Celery tries for 19 s to wait for one where Redis is away
             argsrepr=slot.slot,
             shadow=f"{slot.slot} / calibration",
         )
@@ -151,6 +152,9 @@ def show(floors: Iterable[MeasurementFloor], console: Console) -> None:
             *(f.slot or "–", f.host, f.clock, str(f.calls)),
             *(f"{f.ttft_error_median_ms:+.3f}", f"{f.ttft_error_p99_ms:.3f}", f"{f.ttft_error_max_ms:.3f}"),
             *(f"{f.itl_error_median_percent:+.3f}", f"{f.itl_error_p99_percent:.3f}"),
-            *(f"{f.gap_error_p99_ms:.3f}", str(f.timer_resolution_ns)),
+            *(
+                f"{f.gap_error_p99_ms:.3f}",
+                "–" if f.timer_resolution_ns is None else str(f.timer_resolution_ns),
+            ),
         )
     console.print(table)

@@ -110,7 +110,7 @@ def running(home: Path) -> str | None:
     try:
         url = (home / "broker").read_text(encoding="utf-8").strip()
         connect(url, retries=0).ping()
-    except (OSError, ValueError, redis.RedisError):
+    except (OSError, ValueError, SetupError, redis.RedisError):  # a note that is half written is no address
         return None
     return url
 

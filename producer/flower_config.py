@@ -15,13 +15,17 @@ of a failure and of a retry, so that its counters, filters and states are those 
 Flower makes time series of each name of a task. Here each job has a name of its own, so the label is the kind of task.
 
 What Flower keeps in a file is for its user alone.
+
+Where Redis is gone, as the embedded one after its sweep, Flower ends all the same when it is told to.
 """
 
 import os
 from ast import literal_eval
+from contextlib import suppress
 from typing import Any
 
 import redis
+from flower.app import Flower  # type: ignore[import-untyped]
 from flower.events import EventsState, PrometheusMetrics  # type: ignore[import-untyped]
 from flower.views import BaseHandler  # type: ignore[import-untyped]
 from flower.views.monitor import Metrics  # type: ignore[import-untyped]
@@ -41,6 +45,7 @@ MAX_REASON = 80
 _client = connect(broker_url(), retries=0)
 _client.connection_pool.connection_kwargs |= {"socket_timeout": ANSWER_S, "socket_connect_timeout": ANSWER_S}
 _store = Store(_client)
+_start = Flower.start
 _as_dict = WorkersView._as_dict
 _known_queues = BaseHandler.get_active_queue_names
 _event = EventsState.event
@@ -99,7 +104,16 @@ def _observed(metrics: Any, worker: str, event: dict[str, Any], task: Any) -> No
     _observe_task(metrics, worker, {**event, "name": kind or "unknown"}, task)
 
 
+def _until_stopped(flower: Any) -> None:
+    """Keep the state and end: Python would wait for threads that ask for a Redis that is away, without end."""
+    with suppress(KeyboardInterrupt, SystemExit):
+        _start(flower)
+    flower.stop()
+    os._exit(0)
+
+
 os.umask(0o077)
+Flower.start = _until_stopped
 EventsState.event = lambda state, event: _event(state, _outcome(event))
 PrometheusMetrics.observe_task = _observed
 BaseHandler.get_active_queue_names = _queues

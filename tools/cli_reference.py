@@ -21,6 +21,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import click
 
+from contracts.logs import LOG_FORMAT
 from producer.cli import cli
 from producer.cli.command import OPTIONS, Command, Commands
 from producer.cli.exits import MEANINGS
@@ -110,6 +111,7 @@ def _completion() -> str:
 
 def _environment() -> str:
     rows = [f"| `{name}` | {_cell(what)} |" for name, what in _variables()]
+    rows.append(f"| `{LOG_FORMAT}` | `text` or `json`: the default of `--log-format`. |")
     rows.append(f"| `{DEBUG}` | An unexpected error shows its traceback. |")
     return "\n".join(["## Environment", "", "| variable | what |", "|---|---|", *rows]) + "\n\n"
 

@@ -284,7 +284,8 @@ def _values(value: dict[str, Any]) -> str:
     if "const" in value:
         return f"`{value['const']}`"
     if "enum" in value:
-        return ", ".join(f"`{one}`" for one in value["enum"])
+        # YAML reads off as false; nobody writes that.
+        return ", ".join(f"`{one}`" for one in value["enum"] if one is not False)
     if "$ref" in value:
         return _link(value["$ref"].rpartition("/")[2])
     for choice in ("anyOf", "oneOf"):

@@ -88,13 +88,15 @@ class Results:
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write the stages as CSV, as ``chimera export`` does, with a file that tells their provenance beside it.
 
+        Returns the file: in a folder it has the result's name.
+
         Raises:
+            InputError: the path ends as another format does.
             SetupError: the disk takes no more.
         """
         from producer.export import export
 
-        export(self.folder, Path(path), "csv")
-        return Path(path)
+        return Path(export(self.folder, Path(path), "csv").file)
 
     def __repr__(self) -> str:
         return f"<Results {str(self.folder)!r}>"

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from producer.cli.printing import end_unread
+
 Example = tuple[str, str]
 """A command line without the leading ``chimera``, and what it does."""
 
@@ -87,6 +89,12 @@ class Commands(click.Group):
     def __init__(self, *args: Any, sections: Mapping[str, Sequence[str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.sections = sections
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click would end with 1: a result that says no
+            end_unread()
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for names in self.sections.values() for name in names]

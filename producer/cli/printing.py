@@ -6,9 +6,10 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
 from contracts import logs
+from producer.cli.exits import OUTPUT_CLOSED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,13 +27,18 @@ def console(*, stderr: bool = False) -> Console:
     """
     from rich.console import Console
 
+    class Printed(Console):
+        def on_broken_pipe(self) -> None:  # rich would end with 1: a result that says no
+            self.quiet = True
+            end_unread()
+
     stream = sys.stderr if stderr else sys.stdout
     terminal = stream.isatty()
     in_colours = colours(os.environ, terminal)
     size: dict[str, Any] = (
         {} if terminal or "COLUMNS" in os.environ else {"width": PIPE_COLUMNS, "height": 50}
     )
-    return Console(
+    return Printed(
         file=stream,
         force_terminal=terminal or in_colours,
         force_interactive=terminal and not _is_dumb(os.environ) and not _is_set(os.environ, "CI"),
@@ -59,9 +65,20 @@ def console_of(log_format: logs.Form, as_json: bool) -> Console:
     return Console(file=cast(IO[str], logs.LineStream(logging.getLogger("chimera.run"))), width=200)
 
 
+def end_unread() -> NoReturn:
+    """End as other programs do when nobody reads what they print any more; nothing more is printed.
+
+    Not by SIGPIPE: what a run has started is stopped first.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+    raise SystemExit(OUTPUT_CLOSED)
+
+
 def colours(environment: Mapping[str, str], terminal: bool) -> bool:
     """Return whether to print in colours: never with ``NO_COLOR``; with ``FORCE_COLOR`` or ``CLICOLOR_FORCE`` also in a pipe."""
-    if _is_set(environment, "NO_COLOR"):
+    if environment.get("NO_COLOR"):  # whatever its value, says no-color.org
         return False
     if _is_set(environment, "FORCE_COLOR") or environment.get("CLICOLOR_FORCE", "0") not in ("", "0"):
         return True

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 import click
 
 from contracts.failures import ChimeraError, InputError, SweepIncomplete
 from producer.cli import parts, results, start, sweeps, upkeep  # noqa: F401  # their commands
-from producer.cli.exits import DEFECT, INTERRUPTED, OK
+from producer.cli.exits import DEFECT, INTERRUPTED, OK, WRONG
 from producer.cli.group import cli
 
 DEBUG = "CHIMERA_DEBUG"
@@ -46,6 +48,10 @@ def main() -> NoReturn:
     except Exception as error:  # the last resort: one line, and the whole story on request
         if os.environ.get(DEBUG):
             raise
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            text = f"{error}: make room, or print and write to another place"
+            _say_error(text)
+            _end("setup", text, WRONG)
         text = f"{type(error).__name__}: {error} ({DEBUG}=1 shows where; please report it as a defect)"
         _say_error(text)
         _end("defect", text, DEFECT)
@@ -66,7 +72,10 @@ def _print_error(kind: str, message: str, exit_code: int) -> None:
         import json
 
         error = {"kind": kind, "message": message, "exit_code": exit_code}
-        click.echo(json.dumps({"error": error}, indent=2))
+        with suppress(
+            OSError
+        ):  # it may be what standard output is to that failed; standard error has it, too
+            click.echo(json.dumps({"error": error}, indent=2))
 
 
 def _kind(error: ChimeraError) -> str:

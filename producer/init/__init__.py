@@ -55,10 +55,14 @@ def init(options: InitOptions, console: Console) -> InitDocument:
             say_line(console, f"looked at {look.url}: {look.said}")
     chosen = next((look for look in looks if look.server is not None), None)
     if chosen is None and options.server:
-        raise SetupError(
-            f"nothing at {looks[0].url} that can be measured: {looks[0].said}. Start the server or load a model into it, "
-            "or leave --server out to look at the usual ports of this machine"
+        url = looks[0].url
+        to_do = (
+            "Give its address without /v1"
+            if url.rstrip("/").endswith("/v1")
+            else "Start the server or load a model into it, or leave --server (and CHIMERA_SERVER) out to look at the "
+            "usual ports of this machine"
         )
+        raise SetupError(f"nothing at {url} that can be measured: {looks[0].said}. {to_do}")
     server = EMBEDDED if chosen is None or chosen.server is None else chosen.server
     if chosen is None:
         asked = ", ".join(f"{name} ({url.rpartition(':')[2]})" for url, name in USUAL.items())

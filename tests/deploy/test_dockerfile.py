@@ -49,7 +49,7 @@ def test_a_target_starts_chimera_as_nobody_special(target: str) -> None:
 
 
 def test_bytecode_is_made_when_it_is_built() -> None:
-    # The containers' file systems are read-only. (Here it is not made: it takes half of the time.)
+    # The containers' file systems are read-only. (tests/support/dockerfile.py does not make it: that takes half of the time.)
     assert not re.search("PYTHONDONTWRITEBYTECODE|no-compile|NO_COMPILE", FILE.read_text())
 
 

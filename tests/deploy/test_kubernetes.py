@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import ssl
 import subprocess
 import sys
 from functools import partial
@@ -14,8 +16,10 @@ import pytest
 import redis
 import yaml
 
+from contracts import settings
 from contracts.redis_client import connect
 from producer.embedded_redis import binary, free_port
+from producer.flower import command
 from producer.processes import Child
 from producer.sweep_file import load
 from tests.support.cluster import Cluster, wait_for
@@ -146,7 +150,7 @@ def test_the_scripts_have_no_syntax_errors() -> None:
     subprocess.run(["bash", "-n", str(K8S / "secrets.sh")], check=True)
 
 
-def settings(folder: Path, users: str, port: int) -> str:
+def redis_settings(folder: Path, users: str, port: int) -> str:
     """Return k8s/base/redis.conf with the folders of this machine."""
     config = named(build(K8S / "base"), "ConfigMap", _config_name())["data"]["redis.conf"]
     (folder / "users.acl").write_text(users)
@@ -165,7 +169,7 @@ def _config_name() -> str:
 def test_redis_takes_its_configuration_and_each_role_its_secret(tmp_path: Path) -> None:
     made = secrets()
     port = free_port()
-    text = settings(tmp_path, made["redis-acl"]["users.acl"], port)
+    text = redis_settings(tmp_path, made["redis-acl"]["users.acl"], port)
     server = Child("Redis", [binary(), "-"], log=tmp_path / "redis.log", standard_input=text)
     try:
         anyone = redis.Redis(port=port, socket_timeout=5)
@@ -216,7 +220,7 @@ def test_the_containers_command_lines_measure_a_sweep(tmp_path: Path, corpus: Pa
     """Processes on loopback instead of containers: Redis with its users, aggregator, worker and the sweep's Job."""
     made, port = secrets(), free_port()
     (tmp_path / "redis").mkdir()
-    text = settings(tmp_path / "redis", made["redis-acl"]["users.acl"], port)
+    text = redis_settings(tmp_path / "redis", made["redis-acl"]["users.acl"], port)
     server = Child("Redis", [binary(), "-"], log=tmp_path / "redis.log", standard_input=text)
     admin = f"redis://admin:{made['redis-admin']['password']}@127.0.0.1:{port}/0"
     wait_for(lambda: _answers(admin), what="Redis answers")
@@ -279,19 +283,44 @@ def _ready(port: int) -> bool:
         return False
 
 
-def test_secrets_are_new_each_time_and_certificates_hold_the_service() -> None:
+def test_secrets_are_new_each_time_and_certificates_are_accepted(tmp_path: Path) -> None:
     plain, tls = secrets(), secrets("--tls")
     assert tls["broker-worker"]["url"].startswith("rediss://")
     assert plain["broker-worker"]["url"].rpartition("@")[0] != tls["broker-worker"]["url"].rpartition("@")[0]
     assert plain.keys() | {"redis-tls", "client-tls"} == tls.keys()
-    shown = subprocess.run(
-        ["openssl", "x509", "-noout", "-ext", "subjectAltName"],
-        input=tls["redis-tls"]["tls.crt"],
-        text=True,
-        capture_output=True,
-        check=True,
-    ).stdout
-    assert "DNS:redis," in shown and "DNS:redis.chimera.svc" in shown
+    for role in ("redis", "client"):
+        for name, text in tls[f"{role}-tls"].items():
+            (tmp_path / f"{role}-{name}").write_text(text)
+    client = ssl.create_default_context(cafile=str(tmp_path / "client-ca.crt"))
+    client.verify_flags |= ssl.VERIFY_X509_STRICT  # as Python does from 3.13 on
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(tmp_path / "redis-ca.crt"))
+    server.verify_mode, server.verify_flags = ssl.CERT_REQUIRED, client.verify_flags
+    for context, role in ((client, "client"), (server, "redis")):
+        context.load_cert_chain(tmp_path / f"{role}-tls.crt", tmp_path / f"{role}-tls.key")
+    for host in ("redis", "redis.chimera.svc"):
+        shake_hands(client, server, host)
+
+
+def shake_hands(client: ssl.SSLContext, server: ssl.SSLContext, host: str) -> None:
+    """Have a client and the server at ``host`` check each other; raise where one refuses the other."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    sides = [
+        client.wrap_bio(to_client, to_server, server_hostname=host),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    ]
+    for side in sides * 3:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    assert all(side.version() for side in sides)
+
+
+def test_flower_keeps_its_state_where_everybody_may_write_into_the_volume(tmp_path: Path) -> None:
+    objects = build(K8S / "overlays" / "single-node")
+    (flower,) = named(objects, "Deployment", "flower")["spec"]["template"]["spec"]["containers"]
+    (given,) = [Path(x["value"]) for x in flower["env"] if x["name"] == settings.FLOWER_STATE]
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(0o777)  # as the provisioner of kind and k3s makes it
+    assert command("127.0.0.1", 0, tmp_path / given.relative_to("/"))
 
 
 def test_the_dashboard_in_the_cluster_is_the_one_of_compose() -> None:

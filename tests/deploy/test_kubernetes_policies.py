@@ -216,8 +216,16 @@ def test_a_class_that_is_not_one_is_found(path: tuple[str, ...], value: object, 
     assert any(said in problem for problem in problems(objects, secrets("--tls")))
 
 
-def test_a_class_that_is_scaled_by_another_queue_is_found() -> None:
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("valueLocation", 'chimera_queue_depth{queue="chimera.pool.h100"}'),
+        ("url", "http://aggregator.elsewhere.svc:9100/metrics"),
+    ],
+    ids=["another queue", "another namespace"],
+)
+def test_a_class_that_is_scaled_by_something_else_is_found(key: str, value: str) -> None:
     objects = whole("gpu-cluster")
     (trigger,) = named(objects, "ScaledObject", "worker-l4")["spec"]["triggers"]
-    trigger["metadata"]["valueLocation"] = 'chimera_queue_depth{queue="chimera.pool.h100"}'
+    trigger["metadata"][key] = value
     assert any("scaled by" in problem for problem in problems(objects, secrets("--tls")))

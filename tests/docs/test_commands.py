@@ -87,7 +87,6 @@ MAY_END_WITH = (
     Reason(r"^chimera status\b", "3: nothing runs any more"),
     Reason(r"^chimera doctor\b", "1: something is red"),
     Reason(r"^chimera cancel\b", "1: not all was measured"),
-    Reason(r"^chimera compare \$1", "2: where the machine is busy, too few runs count"),
 )
 GIVEN = (
     Reason(r"^chimera (pause|resume|cancel)\b", "running sweep.yaml"),

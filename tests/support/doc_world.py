@@ -9,12 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import yaml
 
 from contracts.redis_client import connect
@@ -42,26 +40,41 @@ MODELS = ("ref", "gemma3-270m", "gemma3:latest", "gemma3:1b", "my-model")
 PORTS = (5555, 9100, 9101, 9102, 11500, 11501)
 """Of the documentation; each becomes a free one."""
 
-# ``chimera``, ``python`` and ``curl`` as the shell sees them: what serves until it is stopped is started beside the block, and
-# the block goes on when it says that it is ready.
+# ``chimera`` and ``python`` as the shell sees them: what serves until it is stopped is started beside the block, which goes on
+# when that says that it is ready, and ends it politely when it is over itself: a worker's name is free again when it has left.
 PREAMBLE = r"""
 set -euo pipefail
+SERVING=()
+over() {
+  local code=$?
+  trap - EXIT
+  [ -z "${EXECUTION:-}" ] || command chimera cancel "$EXECUTION" --now --no-wait >/dev/null 2>&1 || true
+  [ ! -e "$DOC_LOGS/before.yaml" ] || mv "$DOC_LOGS/before.yaml" "$CHANGED"
+  if [ ${#SERVING[@]} -gt 0 ]; then
+    kill "${SERVING[@]}" 2>/dev/null || true
+    (sleep 20 && kill -9 "${SERVING[@]}") 2>/dev/null &
+    wait "${SERVING[@]}" || true
+  fi
+  exit $code
+}
+trap over EXIT
+beside() {
+  local log=$1; shift
+  "$@" >"$log" 2>&1 </dev/null &
+  SERVING+=($!)
+}
+still() { kill -0 "${SERVING[-1]}" 2>/dev/null || { cat "$1"; return 1; }; }
 serve() {
   local ready=$1 log; shift
   log=$(mktemp "$DOC_LOGS/XXXXXX.log")
-  "$@" >"$log" 2>&1 </dev/null &
-  local pid=$!
-  echo $pid >>"$DOC_PIDS"
-  until grep -q -e "$ready" "$log"; do
-    kill -0 $pid 2>/dev/null || { cat "$log"; return 1; }
-    sleep 0.05
-  done
+  beside "$log" "$@"
+  until grep -q -e "$ready" "$log"; do still "$log" || return 1; sleep 0.05; done
 }
 chimera() {
   case " $* " in
     *" --help "*) command chimera "$@" ;;
     " worker "* | " aggregator "*) serve ' ready' chimera-program "$@" ;;
-    " flower "*) serve 'Visit me at' chimera-program "$@" ;;
+    " flower "*) serve 'Connected to' chimera-program "$@" ;;  # 'Visit me at' it says while it still imports
     " run "*" --server "*) (unset CHIMERA_BROKER && command chimera "$@" --no-calibrate) ;;
     " run "*) command chimera "$@" --no-calibrate ;;
     *) command chimera "$@" ;;
@@ -75,14 +88,13 @@ python() {
   esac
 }
 running() {  # an execution of this sweep, long enough to be under way; it is cancelled when the block is over
+  local log="$DOC_LOGS/running.log"
+  CHANGED=$1
   cp "$1" "$DOC_LOGS/before.yaml"
-  trap "command chimera cancel \"\$EXECUTION\" --now --no-wait >/dev/null 2>&1 || true; cp '$DOC_LOGS/before.yaml' '$1'" EXIT
   sed -i 's/^runs: .*/runs: 500/; s/^pool: .*/pool: rtx4080/' "$1"
-  command chimera run "$1" --fresh --no-calibrate >"$DOC_LOGS/running.log" 2>&1 &
-  local pid=$!
-  echo $pid >>"$DOC_PIDS"
+  beside "$log" command chimera run "$1" --fresh --no-calibrate
   until EXECUTION=$(command chimera status "$1" --json | command python -c "$DOC_EXECUTION" 2>/dev/null); do
-    kill -0 $pid 2>/dev/null || { cat "$DOC_LOGS/running.log"; return 1; }
+    still "$log" || return 1
     sleep 0.1
   done
 }
@@ -117,6 +129,7 @@ class World:
         self._cluster = Cluster(self._redis.url, self._logs)
         self._socket = str(self._logs / "chimera.socket")
         self._ports = {port: free_port() for port in PORTS}
+        self._environment = self._make_environment()
         try:
             self._start()
         except BaseException:
@@ -217,45 +230,40 @@ class World:
         )
 
     def run(self, script: str) -> Done:
-        """Execute a block by bash; whatever it leaves running is ended."""
-        pids = self._logs / "pids"
-        pids.write_text("")
+        """Execute a block by bash; it ends what it has started, even where these tests are killed meanwhile."""
+        said = self._logs / "said.log"
         self._write_sweeps()
         begun = time.monotonic()
-        with self._programs() as environment:
+        with said.open("w") as output:
             process = subprocess.Popen(
-                ["bash", "-c", PREAMBLE + self.of_here(script)],
+                ["timeout", "--kill-after=10", f"{LIMIT_S:g}", "bash", "-c", PREAMBLE + self.of_here(script)],
                 cwd=self.folder,
-                env=environment
-                | {"DOC_PIDS": str(pids), "DOC_LOGS": str(self._logs), "DOC_EXECUTION": EXECUTION},
+                env=self._environment | {"DOC_LOGS": str(self._logs), "DOC_EXECUTION": EXECUTION},
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=output,
                 stderr=subprocess.STDOUT,
-                text=True,
                 start_new_session=True,
             )
             try:
-                output, _ = process.communicate(timeout=LIMIT_S)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                output = (process.communicate()[0] or "") + f"\nnot over after {LIMIT_S:g} s"
+                process.wait()
             finally:
-                self._end(pids)
-        return Done(process.returncode, output, time.monotonic() - begun)
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+        seconds = time.monotonic() - begun
+        over = f"\nnot over after {LIMIT_S:g} s" if seconds >= LIMIT_S else ""
+        return Done(process.returncode, said.read_text(errors="replace") + over, seconds)
 
-    @contextmanager
-    def _programs(self) -> Iterator[dict[str, str]]:
+    def _make_environment(self) -> dict[str, str]:
         """Programs on PATH: this Python's, and the same under names that no function of the shell hides."""
         programs = self._logs / "bin"
-        if not programs.exists():
-            programs.mkdir()
-            (self._logs / "client.py").write_text(client(self._socket))
-            self._program(programs / "chimera", f'exec {sys.executable} -IS {self._logs}/client.py "$@"')
-            self._program(programs / "chimera-program", f'exec {sys.executable} -m producer "$@"')
-            for name in ("python", "python3", "python-program"):
-                self._program(programs / name, f'exec {sys.executable} "$@"')
+        programs.mkdir()
+        (self._logs / "client.py").write_text(client(self._socket))
+        self._program(programs / "chimera", f'exec {sys.executable} -IS {self._logs}/client.py "$@"')
+        self._program(programs / "chimera-program", f'exec {sys.executable} -m producer "$@"')
+        for name in ("python", "python3", "python-program"):
+            self._program(programs / name, f'exec {sys.executable} "$@"')
         kept = {k: v for k, v in os.environ.items() if not k.startswith("CHIMERA_")}
-        yield kept | {
+        return kept | {
             "PATH": f"{programs}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             BROKER: self._redis.url,
@@ -267,19 +275,6 @@ class World:
     def _program(path: Path, line: str) -> None:
         path.write_text(f"#!/bin/sh\n{line}\n")
         path.chmod(0o755)
-
-    @staticmethod
-    def _end(pids: Path) -> None:
-        """End what a block started, politely: a worker's name is free again when it has left."""
-        found = []
-        for pid in map(int, pids.read_text().split()):
-            with suppress(psutil.NoSuchProcess):
-                process = psutil.Process(pid)
-                found += [process, *process.children(recursive=True)]
-                process.terminate()
-        for process in psutil.wait_procs(found, timeout=10)[1]:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
 
     def stop(self) -> None:
         self._cluster.stop()

@@ -17,6 +17,12 @@ FILE = ROOT / "Dockerfile"
 ABSOLUTE = re.compile(r"(?<![\w.$/])/(?=[\w$])")
 AS_ROOT = ("groupadd", "useradd", "chown")
 """Steps that would change this machine; here they do nothing."""
+UV = Path(sys.executable).with_name("uv")
+PIP = f"""#!/bin/sh
+if [ -x {UV} ] && (python=$2 command=$3; shift 3; exec {UV} pip "$command" --python "$python" "$@"); then exit; fi
+exec {sys.executable} -m pip "$@"
+"""
+"""pip as the Dockerfile calls it; done by uv where that can, in a fifteenth of the time: options and hashes are the same."""
 
 
 @dataclass
@@ -62,7 +68,10 @@ class Built:
         for name in AS_ROOT:
             (harmless / name).symlink_to("/bin/true")
         (harmless / "python").symlink_to(sys.executable)
-        self.environment["PIP_NO_COMPILE"] = "1"  # it takes half of the time
+        (harmless / "pip").write_text(PIP)
+        (harmless / "pip").chmod(0o755)
+        # By uv nothing is compiled when it is installed, which takes half of the time: what is used is, once.
+        self.environment["PYTHONDONTWRITEBYTECODE"] = ""
         self.environment["PATH"] = f"{harmless}:{self.environment['PATH']}"
 
     def inside(self, text: str) -> str:

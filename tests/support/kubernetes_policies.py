@@ -285,6 +285,9 @@ def slots(objects: list[Object]) -> Iterator[str]:
             wanted = f'chimera_queue_depth{{queue="{pool_queue(pool or "")}"}}'
             if target == pod.owner["metadata"]["name"] and trigger["metadata"]["valueLocation"] != wanted:
                 yield f"{pod.name}: scaled by {trigger['metadata']['valueLocation']}"
+            url = f"http://aggregator.{scaled['metadata']['namespace']}.svc:9100/metrics"
+            if trigger["metadata"]["url"] != url:
+                yield f"{pod.name}: scaled by what {trigger['metadata']['url']} tells"
 
 
 def network(objects: list[Object]) -> Iterator[str]:

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from typing import NoReturn
 
 MODULES = (
@@ -92,6 +93,8 @@ def _carry_out(asked: socket.socket) -> NoReturn:
         main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

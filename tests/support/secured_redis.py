@@ -34,32 +34,20 @@ class Authority:
         folder.mkdir(parents=True)
         self.folder = folder
         self.ca = folder / "ca.crt"
-        self._openssl(
-            "req", "-x509", *self._new_key("ca"), "-out", self.ca, "-subj", "/CN=throw-away", "-days", "2"
-        )
+        # Without it, and without the key identifier below, Python 3.13 and newer refuse the certificates.
+        usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
+        made = ("-out", self.ca, "-subj", "/CN=throw-away", "-days", "2", *usage)
+        self._openssl("req", "-x509", *self._new_key("ca"), *made)
 
     def certificate(self, name: str, subject: str = "IP:127.0.0.1,DNS:localhost") -> tuple[Path, Path]:
         """Return a new certificate and its key."""
         request, certificate = self.folder / f"{name}.csr", self.folder / f"{name}.crt"
         names = self.folder / f"{name}.ext"
-        names.write_text(f"subjectAltName={subject}\n")
+        names.write_text(f"subjectAltName={subject}\nauthorityKeyIdentifier=keyid\n")
         self._openssl("req", *self._new_key(name), "-out", request, "-subj", f"/CN={name}")
         signed_by = ("-CA", self.ca, "-CAkey", self.folder / "ca.key", "-CAcreateserial")
-        self._openssl(
-            *(
-                "x509",
-                "-req",
-                "-in",
-                request,
-                *signed_by,
-                "-out",
-                certificate,
-                "-days",
-                "2",
-                "-extfile",
-                names,
-            )
-        )
+        made = ("-in", request, "-out", certificate, "-days", "2", "-extfile", names)
+        self._openssl("x509", "-req", *signed_by, *made)
         return certificate, self.folder / f"{name}.key"
 
     def _new_key(self, name: str) -> tuple[Any, ...]:

@@ -20,7 +20,16 @@ from click.testing import CliRunner
 from contracts.failures import BrokerError, ChimeraError, InputError, SetupError, SweepIncomplete
 from producer.cli import cli, main
 from producer.cli.command import Command, Commands
-from producer.cli.exits import DEFECT, INTERRUPTED, MEANINGS, NOTHING_RUNS, OK, RESULT_SAYS_NO, WRONG
+from producer.cli.exits import (
+    DEFECT,
+    INTERRUPTED,
+    MEANINGS,
+    NOTHING_RUNS,
+    OK,
+    OUTPUT_CLOSED,
+    RESULT_SAYS_NO,
+    WRONG,
+)
 from producer.cli.printing import PIPE_COLUMNS, colours, console
 from producer.documents import ErrorDocument, VersionDocument
 from tests.support.sweeps import write_sweep
@@ -164,6 +173,34 @@ def test_an_interrupt_ends_with_130_and_says_what_goes_on(tmp_path: Path) -> Non
     assert ErrorDocument.model_validate_json(done.stdout).error.kind == "interrupted"
 
 
+@pytest.mark.parametrize(
+    "arguments", [["version"], ["plan", "sweep.yaml"], ["plan", "sweep.yaml", "--json"]], ids=" ".join
+)
+def test_a_pipe_that_nobody_reads_ends_it_with_141_and_no_word(
+    tmp_path: Path, corpus: Path, arguments: list[str]
+) -> None:
+    """Not with 1: behind ``| head`` that would be a regression, or a red part."""
+    write_sweep(tmp_path)
+    command = [sys.executable, "-m", "producer", *arguments]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, cwd=tmp_path, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (OUTPUT_CLOSED, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["text", "json"])
+def test_a_full_disk_is_no_defect(tmp_path: Path, corpus: Path, more: list[str]) -> None:
+    write_sweep(tmp_path)
+    command = [sys.executable, "-m", "producer", "plan", "sweep.yaml", *more]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False
+        )
+    assert done.returncode == WRONG and "No space left" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_nothing_runs_is_3(chimera: Chimera, redis_url: str) -> None:
     code, out, _ = chimera("status", "--broker", redis_url, "--json")
     assert code == NOTHING_RUNS and json.loads(out)["executions"] == []
@@ -204,6 +241,7 @@ def test_version(chimera: Chimera) -> None:
         ({}, False, False),
         ({"TERM": "dumb"}, True, False),
         ({"NO_COLOR": "1"}, True, False),
+        ({"NO_COLOR": "0"}, True, False),
         ({"NO_COLOR": ""}, True, True),
         ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False, False),
         ({"FORCE_COLOR": "1"}, False, True),

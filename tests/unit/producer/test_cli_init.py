@@ -276,9 +276,11 @@ def test_what_is_no_model_server_is_said_to_be_none(
     url = serving(answer)
     (look,) = look_at([url], 10)
     assert look.server is None and expected in look.said
-    with pytest.raises(SetupError, match="leave --server out") as caught:
+    with pytest.raises(SetupError, match="leave --server ") as caught:
         init(InitOptions(tmp_path / "s.yaml", server=url), silent())
     assert expected in str(caught.value) and not (tmp_path / "s.yaml").exists()
+    with pytest.raises(SetupError, match="without /v1"):  # as clients of OpenAI take it
+        init(InitOptions(tmp_path / "s.yaml", server=f"{url}/v1/"), silent())
 
 
 @pytest.mark.parametrize("answer", [dripping, None], ids=["a byte now and then", "nothing at all"])
