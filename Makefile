@@ -10,12 +10,13 @@ QUICK = tests/golden/test_oracle_aggregates.py tests/unit/contracts tests/unit/p
 TESTS ?= tests/unit tests/golden
 # Enough to see whether a version of Python works at all: messages, the store, clocks and sockets, the clients.
 SMOKE = tests/unit/contracts/test_celery_app.py tests/unit/contracts/test_jobs.py tests/unit/contracts/test_transport.py tests/unit/measurement/test_loop.py tests/unit/measurement/test_timing.py tests/unit/servers/test_ollama_client.py tests/unit/workloads/test_agent_flow.py tests/golden/test_oracle_aggregates.py
+PACKAGES = contracts dispatch analysis producer worker
 BIN = .venv/bin
 COMPILE = $(BIN)/python -m uv pip compile pyproject.toml requirements/build.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick check generated hooks versions release chaos lock
+.PHONY: help demo test coverage quick check generated hooks versions release chaos lock
 
 help:                 ## Show the recipes
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -28,8 +29,13 @@ test: check           ## The whole suite
 	@echo "chimera: running the tests (real Redis, workers and model server; a few minutes)"
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --durations 20 tests/unit tests/golden tests/deploy tests/docs
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations 20 tests/conformance tests/browser
-	@$(BIN)/python -m pytest -n 4 --dist worksteal --durations 40 tests/integration tests/faults
 	@$(BIN)/python tools/versions.py $(SMOKE)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal --durations 40 tests/integration tests/faults
+
+coverage:             ## How much of each package the fast tests run, by branch; below 95 % it fails
+	@$(PYTHON) tools/bootstrap.py requirements/dev.lock
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --cov --cov-report= --cov-fail-under=0 tests/unit tests/golden
+	@for package in $(PACKAGES); do $(BIN)/coverage report --include="$$package/*" || exit 1; done
 
 quick:                ## The fast tests, before a commit (make check beside it)
 	@$(PYTHON) tools/bootstrap.py requirements/dev.lock

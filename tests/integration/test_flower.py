@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 from datetime import timedelta
@@ -13,7 +12,6 @@ from typing import Any
 import httpx
 import pytest
 
-from benchmarks.chaos.redis_server import RedisServer
 from contracts.breaker import Breaker
 from contracts.celery_app import make_app
 from contracts.settings import FLOWER_AUTH
@@ -160,21 +158,3 @@ def test_a_taken_port_is_one_clear_line(cluster: Cluster) -> None:
         flower.wait(60)
     assert flower.returncode == 2
     assert flower.last_words() == f"port {port} is taken: give another one with --port"
-
-
-def test_flower_ends_where_redis_is_gone(tmp_path: Path) -> None:
-    redis = RedisServer(tmp_path / "redis")
-    cluster = Cluster(redis.url, tmp_path)
-    try:
-        port = free_port()
-        flower = cluster.python("flower", "-m", "producer", "flower", "--port", str(port))
-        wait_for(lambda: "Connected to" in flower.log.read_text(), what="Flower listens to the broker")
-        redis.kill()
-        wait_for(lambda: "trying again" in flower.log.read_text(), what="Flower misses it")
-        httpx.get(f"http://127.0.0.1:{port}/broker", timeout=10)  # a thread asks workers, and waits for Redis
-        os.kill(flower.pid, signal.SIGTERM)
-        flower.wait(10)
-        assert flower.returncode == 0
-    finally:
-        cluster.stop()
-        redis.stop()
