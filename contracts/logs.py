@@ -24,7 +24,7 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -175,10 +175,10 @@ class TextLines(logging.Formatter):
 
 
 class LineStream(io.TextIOBase):
-    """A text stream whose lines are logged: what a command prints becomes records."""
+    """A text stream that hands its lines to a function, such as one that logs them."""
 
-    def __init__(self, logger: logging.Logger) -> None:
-        self._logger = logger
+    def __init__(self, tell: Callable[[str], object]) -> None:
+        self._tell = tell
         self._rest = ""
 
     def writable(self) -> bool:
@@ -188,7 +188,7 @@ class LineStream(io.TextIOBase):
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             if line.strip():
-                self._logger.info("%s", line.rstrip())
+                self._tell(line.rstrip())
         return len(text)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import IO, TypeAlias, cast
 
 from rich.console import Console
 
+from contracts.logs import LineStream
 from producer.api.results import Results, load_results
 from producer.api.sweep import Sweep
 from producer.execution import RunOptions, run_plan
@@ -75,23 +75,5 @@ def _console(progress: Progress) -> Console:
     if progress is None:
         return Console(quiet=True)
     return Console(
-        file=cast(IO[str], _Lines(progress)), width=COLUMNS, force_terminal=False, color_system=None
+        file=cast(IO[str], LineStream(progress)), width=COLUMNS, force_terminal=False, color_system=None
     )
-
-
-class _Lines(io.TextIOBase):
-    """A text stream that hands its lines to a function."""
-
-    def __init__(self, tell: Callable[[str], object]) -> None:
-        self._tell = tell
-        self._rest = ""
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        *lines, self._rest = (self._rest + text).split("\n")
-        for line in lines:
-            if line.strip():
-                self._tell(line.rstrip())
-        return len(text)

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
 from contracts import logs
@@ -62,7 +63,9 @@ def console_of(log_format: logs.Form, as_json: bool) -> Console:
     from rich.console import Console
 
     logs.setup(log_format)
-    return Console(file=cast(IO[str], logs.LineStream(logging.getLogger("chimera.run"))), width=200)
+    return Console(
+        file=cast(IO[str], logs.LineStream(partial(logging.getLogger("chimera.run").info, "%s"))), width=200
+    )
 
 
 def end_unread() -> NoReturn:

@@ -8,6 +8,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import IO, Any, cast
 
 import pytest
@@ -195,7 +196,9 @@ def test_celery_s_lines_tell_their_task() -> None:
 
 def test_what_a_command_prints_becomes_records() -> None:
     stream = logged()
-    console = Console(file=cast(IO[str], logs.LineStream(logging.getLogger("chimera.run"))), width=200)
+    console = Console(
+        file=cast(IO[str], logs.LineStream(partial(logging.getLogger("chimera.run").info, "%s"))), width=200
+    )
     console.print("one\n\ntwo ", end="")
     console.print("more")
     messages = [json.loads(line)["message"] for line in stream.getvalue().splitlines()]
