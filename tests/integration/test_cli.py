@@ -15,9 +15,9 @@ import struct
 import subprocess
 import sys
 import termios
-import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -37,6 +37,7 @@ from producer.plan import make_plan
 from producer.processes import Child
 from producer.sweep_file import load
 from tests.support.cluster import Cluster, start_reference_server, wait_for
+from tests.support.command_line import http_server
 from tests.support.real_ollama import RealOllama, real_ollama
 from tests.support.sweeps import write_sweep
 from tests.support.watched import NOW, begun
@@ -202,7 +203,7 @@ def written_for(url: str, folder: Path, environment: dict[str, str], *more: str)
 @pytest.fixture
 def only() -> Iterator[Callable[[str, str], str]]:
     """A proxy that passes on some paths of a server that speaks several protocols; its address."""
-    servers: list[http.server.ThreadingHTTPServer] = []
+    servers = ExitStack()
 
     def start(url: str, beginning: str) -> str:
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -217,16 +218,10 @@ def only() -> Iterator[Callable[[str, str], str]]:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        made.daemon_threads = True
-        servers.append(made)
-        threading.Thread(target=made.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{made.server_address[1]}"
+        return servers.enter_context(http_server(Handler))
 
-    yield start
-    for made in servers:
-        made.shutdown()
-        made.server_close()
+    with servers:
+        yield start
 
 
 def test_init_knows_every_protocol_of_the_reference_server(

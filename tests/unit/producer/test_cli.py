@@ -9,7 +9,6 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from contracts.failures import BrokerError, ChimeraError, InputError, SetupError, SweepIncomplete
-from producer.cli import cli, main
+from producer.cli import cli
 from producer.cli.command import Command, Commands
 from producer.cli.exits import (
     DEFECT,
@@ -32,13 +31,12 @@ from producer.cli.exits import (
 )
 from producer.cli.printing import PIPE_COLUMNS, colours, console
 from producer.documents import ErrorDocument, VersionDocument
+from tests.support.command_line import Chimera, in_process
 from tests.support.sweeps import write_sweep
 
 assert isinstance(cli, Commands)
 COMMANDS: dict[str, Command] = {name: c for name, c in cli.commands.items() if isinstance(c, Command)}
 EXAMPLES = [(name, line) for name, command in COMMANDS.items() for line, _ in command.examples]
-
-Chimera = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -47,14 +45,7 @@ def chimera(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     for name in ("COLUMNS", "CHIMERA_BROKER", "CHIMERA_DEBUG", "CHIMERA_HOME"):
         monkeypatch.delenv(name, raising=False)
 
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["chimera", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
+    return in_process(monkeypatch, capsys)
 
 
 # --- help ---------------------------------------------------------------------------------------

@@ -20,14 +20,13 @@ from contracts.queues import AGGREGATE_QUEUE, pool_queue
 from contracts.settings import ALSO, BROKER, FLOWER_AUTH, FLOWER_STATE, HOME, SERVER, SERVERS
 from contracts.store import Store
 from producer import calibrate as calibrate_module
-from producer.cli import cli, completing, main
+from producer.cli import cli, completing
 from producer.cli.exits import OK, RESULT_SAYS_NO, WRONG
 from producer.embedded_redis import free_port
 from tests.support.cluster_in_thread import ClusterInThread, a_floor, a_slot
+from tests.support.command_line import Chimera, in_process
 from tests.support.rounds import Execution
 from tests.support.sweeps import write_sweep
-
-Chimera = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -38,14 +37,7 @@ def chimera(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("producer.cli.sweeps._end_by_interrupt", lambda: None)
 
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["chimera", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
+    return in_process(monkeypatch, capsys)
 
 
 # --- parts of a cluster: the process becomes another one -----------------------------------------

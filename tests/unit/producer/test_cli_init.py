@@ -6,9 +6,9 @@ import http.server
 import io
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import get_args
 
@@ -26,6 +26,7 @@ from producer.init.servers import MAX_BYTES, NOTHING, USUAL, Server, look_at
 from producer.init.sweep import EMBEDDED, WorkloadKind, found_paths, sweep_text
 from producer.plan import make_plan
 from producer.sweep_file import load
+from tests.support.command_line import http_server
 
 WORKLOADS: tuple[WorkloadKind, ...] = get_args(WorkloadKind)
 KINDS: tuple[ServerKind, ...] = get_args(ServerKind)
@@ -189,7 +190,7 @@ Answers = Callable[[http.server.BaseHTTPRequestHandler], None]
 @pytest.fixture
 def serving() -> Iterator[Callable[[Answers], str]]:
     """A real HTTP server whose every GET and POST is answered by a function; its address."""
-    servers: list[http.server.ThreadingHTTPServer] = []
+    servers = ExitStack()
 
     def start(answer: Answers) -> str:
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -201,16 +202,10 @@ def serving() -> Iterator[Callable[[Answers], str]]:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        made.daemon_threads = True
-        servers.append(made)
-        threading.Thread(target=made.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{made.server_address[1]}"
+        return servers.enter_context(http_server(Handler))
 
-    yield start
-    for made in servers:
-        made.shutdown()
-        made.server_close()
+    with servers:
+        yield start
 
 
 def body(handler: http.server.BaseHTTPRequestHandler, content: bytes, status: int = 200) -> None:

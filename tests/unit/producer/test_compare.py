@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,13 @@ import pytest
 from analysis.compare import ALLOWABLE, ComparisonOfResults
 from analysis.models import SweepSummary
 from analysis.stages_io import write_stages
-from producer.cli import main
 from producer.cli.exits import DEFECT
 from producer.compare import MOST_ROWS
+from tests.support.command_line import Chimera, in_process
 from tests.support.synthetic import Shape, Synthetic, synthetic
 
 ORACLES = Path(__file__).resolve().parents[3].parent / "shared" / "oracles"
 
-Chimera = Callable[..., tuple[int, str, str]]
 Results = Callable[..., str]
 
 
@@ -29,14 +27,7 @@ def chimera(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COLUMNS", raising=False)  # of pytest's workers
 
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["chimera", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
+    return in_process(monkeypatch, capsys)
 
 
 def write(made: Synthetic, folder: Path) -> None:
