@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,12 +12,10 @@ from analysis.naming import execution_name
 from analysis.provenance import Provenance
 from analysis.stages_io import read_stages, write_stages
 from contracts.records import StageRecord
-from producer.cli import main
+from tests.support.command_line import Chimera, in_process
 from tests.support.synthetic import synthetic
 
 MADE = synthetic(runs=2)
-
-Chimera = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -33,15 +29,8 @@ def results(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def chimera(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Chimera:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["chimera", *map(str, arguments)])
-        monkeypatch.chdir(tmp_path)
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
+    monkeypatch.chdir(tmp_path)
+    return in_process(monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
